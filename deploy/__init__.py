@@ -1,0 +1,1 @@
+"""How Darkroom is run: locally, in containers."""

@@ -1,0 +1,1 @@
+"""The local stack: a private RabbitMQ, a private Postgres and the five services."""

@@ -1,0 +1,1 @@
+"""Five independent services that speak only through events."""

@@ -1,0 +1,1 @@
+"""Runs recipes on sources: local engines in sandboxed workers."""

@@ -1,0 +1,1 @@
+"""Everything that leaves: result files and signed webhooks."""

@@ -1,0 +1,1 @@
+"""Brings a submitted image's source bytes into the blob store."""

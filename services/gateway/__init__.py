@@ -1,0 +1,1 @@
+"""The front doors: HTTP in, job events out, status from a projection."""

@@ -1,0 +1,1 @@
+"""The small common library: read events.py first."""
