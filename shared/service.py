@@ -11,12 +11,14 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
+import uvloop
 
 from shared import db, health, inbox
 from shared.bus import Bus, Delivery
@@ -26,10 +28,10 @@ from shared.errors import NotYet, Permanent, Problem, Transient
 from shared.events import Event
 from shared.gathering import Finished, Gatherer
 from shared.outbox import Letter, Relay
-from shared.outcome import Outcome, Service
+from shared.outcome import Outcome, Service, attempt
 from shared.retry import RetryPolicy, delay_before_next
 from shared.settings import SharedSettings
-from shared.telemetry import EVENTS_HANDLED, HANDLER_SECONDS, log
+from shared.telemetry import EVENTS_HANDLED, HANDLER_SECONDS, configure_logs, log
 from shared.topology import DELIVERIES_MAX
 
 HOUSEKEEPING_SECONDS = 600
@@ -89,6 +91,7 @@ class Loop:
 
     async def _decide(self, delivery: Delivery, envelope: Envelope[Event]) -> Finished:
         handler = self._service.handlers[type(envelope.data)]
+        attempt.set(delivery.attempt)
         try:
             outcome = await handler(envelope.data, self._ports)
         except Exception as error:
@@ -166,13 +169,20 @@ def _enclosed(delivery: Delivery, envelope: Envelope[Event]) -> Enclosed:
     )
 
 
+def main(service: Service, settings: SharedSettings, open_ports: "OpenPorts", **options: Any) -> None:
+    """Run a service as a process of its own; `options` as in `run`."""
+    configure_logs(service.name, settings.log_level)
+    uvloop.run(run(service, settings, open_ports, **options))
+
+
+OpenPorts = Callable[["Core"], AbstractAsyncContextManager[Any]]
 Background = Callable[[], Awaitable[None]]
 
 
 async def run(
     service: Service,
     settings: SharedSettings,
-    open_ports: Callable[[Core], Any],
+    open_ports: OpenPorts,
     *,
     migrations: Sequence[Path],
     retry: RetryPolicy | None = None,
