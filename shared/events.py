@@ -74,7 +74,7 @@ class ImageFailed(ImageEvent):
 
 
 class ImageCancelled(Event):
-    """Images of one job that will never run; at most IMAGES_PER_CANCELLATION_MAX in one event."""
+    """Images of one job that will never run."""
 
     type: ClassVar[str] = "image.cancelled.v1"
     account_id: str
@@ -83,9 +83,6 @@ class ImageCancelled(Event):
     run: int = 1
     price_tokens: int = 0
     images: tuple[StoppedImage, ...]
-
-
-IMAGES_PER_CANCELLATION_MAX = 500
 
 
 class JobSubmitted(Event):

@@ -75,7 +75,7 @@ class HasGate(Protocol):
     def gate(self) -> Gate: ...  # noqa: D102
 
 
-async def on_job_control(event: JobControl, ports: HasGate) -> Outcome:  # noqa: ARG001
+async def on_job_control(event: JobControl, ports: HasGate) -> Outcome:
     """Remember the newest word about a job."""
     return Outcome(record=[Control(event.job_id, _STATES[type(event)], event.version)])
 

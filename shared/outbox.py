@@ -12,7 +12,8 @@ from uuid import UUID
 
 from shared.bus import Bus, Closed, Publication
 from shared.db import Database, Unavailable
-from shared.envelope import Enclosed
+from shared.envelope import Enclosed, child_traceparent, enclose
+from shared.events import Event
 from shared.outcome import Connection
 from shared.telemetry import log
 
@@ -39,6 +40,11 @@ class Letter:
     def is_immediate(self) -> bool:
         """Whether the writing process publishes it itself."""
         return self.delay_seconds <= 0
+
+
+def following(traceparent: str, event: Event, *, source: str) -> Letter:
+    """The letter that says `event`, one step on in a trace."""
+    return Letter(enclose(event, source=source, traceparent=child_traceparent(traceparent)))
 
 
 @dataclass(frozen=True, slots=True)
