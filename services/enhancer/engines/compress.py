@@ -24,7 +24,10 @@ def compress(source: Path, found: Sniffed, *, quality: int, format: str, max_sid
 
 
 def _smaller(source: Path, found: Sniffed, max_side: int | None, quality: int, bytes_max: int) -> bytes:
-    """Lower the quality until the file is no bigger than `bytes_max`; the pixels had to change, so no copy can do."""
+    """Lower the quality until the file is no bigger than `bytes_max`; the pixels had to change, so no copy can do.
+
+    Out of reach only for CMYK files of a few hundred bytes: the header of an RGB file alone is larger.
+    """
     image = open_picture(source, found, max_side).image.copy_memory()
     data = encode(image, "jpeg", quality, smallest=True)
     for lower in (step for step in LOWER_QUALITIES if step < quality):

@@ -12,7 +12,7 @@ OUT_OF_MEMORY = re.compile(
 )
 TRUNCATED = re.compile(
     r"premature end|truncated|unexpected end|end of (file|stream)|unexpected eof|not enough (data|image data|bytes)"
-    r"|read error|short read|insufficient data",
+    r"|read error|short read|bad seek|seek error|insufficient data",
     re.IGNORECASE,
 )
 NO_SPACE = re.compile(r"no space left|disk quota", re.IGNORECASE)
