@@ -63,22 +63,19 @@ class NameRegister:
 
     def claim(self, name: str) -> str:
         """The name itself if it is free, else the name with the next free number before its extension."""
-        slot = self._slot(_digest(name))
-        number = self._counts[slot]
-        claimed = name
-        while number:
-            claimed = _numbered(name, number)
-            if not self._counts[self._slot(_digest(claimed))]:
-                break
+        asked = _digest(name)
+        number = self._counts[self._slot(asked)]
+        if not number:
+            self._set(asked, 1)
+            return name
+        while self._counts[self._slot(digest := _digest(claimed := _numbered(name, number)))]:
             number += 1
-        self._set(name, number + 1)
-        if claimed != name:
-            self._set(claimed, 1)
+        self._set(asked, number + 1)
+        self._set(digest, 1)
         return claimed
 
-    def _set(self, name: str, count: int) -> None:
+    def _set(self, digest: int, count: int) -> None:
         """Remember how often a name was asked for, which is also the number to try next."""
-        digest = _digest(name)
         slot = self._slot(digest)
         self._taken += not self._counts[slot]
         self._digests[slot] = digest
@@ -104,8 +101,8 @@ class NameRegister:
 
     def _resize(self, size: int) -> None:
         self._size = size
-        self._digests = array("Q", bytes(8 * size))
-        self._counts = array("I", bytes(4 * size))
+        self._digests = array("Q", [0]) * size
+        self._counts = array("I", [0]) * size
 
 
 def _kept(character: str) -> str:

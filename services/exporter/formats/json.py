@@ -29,7 +29,7 @@ def _save(pages: Iterator[Sequence[ResultRow]], *, path: Path) -> Written:
 
 
 def describe(product: Product) -> dict[str, Any]:
-    """The product as the result file and the details answer show it; `output_url` is null where there is none."""
+    """The product as it stands in the file; `output_url` is null where there is no image."""
     return {
         "serial_number": number_or_text(product.key),
         "product_name": product.name,
