@@ -20,7 +20,7 @@ from shared.addresses import Allowance, Target, parse_redirect, parse_url
 from shared.answers import ANSWERS_WITH_A_BODY, REDIRECTS, check_head, keep_header, parse_retry_after, refusal, save
 from shared.connections import JudgedNames, JudgedSockets, judged_request, problems_of
 from shared.errors import Permanent
-from shared.names import Lookup, Names
+from shared.resolving import Lookup, Names
 from shared.politeness import Hosts
 
 HEADERS_MAX = 100

@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from shared.prices import Prices
-from shared.seal import Seal
-from shared.web import Allowance
 
 from services.gateway.live import Live
 from services.gateway.settings import Settings
@@ -14,7 +12,9 @@ from shared.blobs import Blobs, open_blobs
 from shared.bus import Bus
 from shared.db import Database
 from shared.outbox import Relay
+from shared.seal import Seal
 from shared.service import Core
+from shared.web import Allowance
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 import secrets
 from dataclasses import dataclass
 
-from shared.seal import Seal, new_secret
-
 from services.gateway.store import deliveries
 from shared import outbox
 from shared.envelope import new_traceparent
@@ -12,6 +10,7 @@ from shared.events import SecretRotated
 from shared.facts import Webhook
 from shared.outbox import Posted
 from shared.outcome import Connection
+from shared.seal import Seal, new_secret
 
 SECRET_BYTES = 24
 

@@ -8,7 +8,6 @@ from uuid import UUID
 import asyncpg
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
-from shared.names import content_disposition, safe_name
 from starlette.background import BackgroundTask
 
 from services.gateway.api.callers import AccountOf, PortsOf
@@ -21,6 +20,7 @@ from shared import outbox
 from shared.envelope import new_id
 from shared.events import ExportRequested
 from shared.facts import FileFormat
+from shared.names import content_disposition, safe_name
 from shared.pictures import MEDIA_TYPES, extension_of
 
 router = APIRouter(tags=["products"])
