@@ -82,7 +82,8 @@ def _judge_url(url: str, limits: CsvLimits) -> Wrong | None:
         return Wrong(URLS_COLUMN, "Invalid image URL format", hint)
     if len(url) > limits.url_characters_max:
         return Wrong(URLS_COLUMN, "Image URL too long", f"it has {len(url):,} characters")
-    if not _URL.fullmatch(url):
+    is_plain = url.isprintable() and len(url) > _PREFIX_CHARACTERS_MAX  # told four times faster than by the pattern
+    if not is_plain and not _URL.fullmatch(url):
         return Wrong(URLS_COLUMN, "Invalid image URL format", f"{url[:80]!r} has no host, or control characters")
     return None
 
