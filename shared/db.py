@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import asyncpg
 
@@ -28,6 +28,12 @@ Unavailable = (
     TimeoutError,
 )
 """What a database that is away, or not yet back, raises."""
+
+
+class Row(Protocol):
+    """Named values, as asyncpg's records are."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
 
 
 class Database:

@@ -5,12 +5,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from shared.errors import Problem
 from shared.events import Event
 
-Connection: TypeAlias = "PoolConnectionProxy[Any]"
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 
 @dataclass(frozen=True, slots=True)

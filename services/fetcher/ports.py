@@ -6,11 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.sniff import Sniffed, sniff
-from shared.web import Allowance, GuardedClient, Limits
-
 from services.fetcher import store
 from services.fetcher.settings import Settings
+from shared.addresses import Allowance
 from shared.blobs import Blobs, open_blobs
 from shared.db import Database
 from shared.errors import NotYet, Permanent
@@ -18,6 +16,8 @@ from shared.events import ImageRequested
 from shared.facts import Blob
 from shared.gate import Gate
 from shared.service import Core
+from shared.sniff import Sniffed, sniff
+from shared.web import GuardedClient, Limits
 
 CLAIM_SECONDS = 100
 CLAIMED_ELSEWHERE_SECONDS = 0.5
@@ -74,7 +74,7 @@ def limits_of(settings: Settings) -> Limits:
 async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
     """Open everything, close it at the end."""
     allowance = Allowance.parse(settings.fetch_allow, settings.fetch_ports)
-    async with GuardedClient.open(allowance, limits_of(settings)) as web:
+    async with GuardedClient.open(allowance=allowance, limits=limits_of(settings)) as web:
         yield Ports(
             database=core.database,
             gate=Gate(),

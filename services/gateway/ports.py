@@ -4,17 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from shared.prices import Prices
-
 from services.gateway.live import Live
 from services.gateway.settings import Settings
+from shared.addresses import Allowance
 from shared.blobs import Blobs, open_blobs
 from shared.bus import Bus
 from shared.db import Database
 from shared.outbox import Relay
+from shared.prices import Prices
 from shared.seal import Seal
 from shared.service import Core
-from shared.web import Allowance
 
 
 @dataclass(frozen=True, slots=True)

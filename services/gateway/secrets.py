@@ -10,7 +10,8 @@ from shared.events import SecretRotated
 from shared.facts import Webhook
 from shared.outbox import Posted
 from shared.outcome import Connection
-from shared.seal import Seal, new_secret
+from shared.seal import Seal
+from shared.webhook_secrets import new_secret
 
 SECRET_BYTES = 24
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from itertools import groupby
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
 from fastapi import APIRouter, Request, Response
@@ -18,6 +18,7 @@ from services.gateway.api.product_views import DetailsView, StatusView, details_
 from services.gateway.domain import ENDED_STATES
 from services.gateway.ports import Ports
 from services.gateway.store import images, jobs
+from shared.db import Row
 
 router = APIRouter(tags=["products"])
 
@@ -87,14 +88,14 @@ async def _details(ports: Ports, job: asyncpg.Record) -> AsyncIterator[str]:
     yield "]}"
 
 
-async def _products(ports: Ports, job: asyncpg.Record) -> AsyncIterator[list[Mapping[str, Any]]]:
+async def _products(ports: Ports, job: asyncpg.Record) -> AsyncIterator[list[Row]]:
     """The rows of one product after another; a page of images is read at a time."""
-    kept: list[Mapping[str, Any]] = []
+    kept: list[Row] = []
     seq = 0
     while True:
         async with ports.database.connection() as connection:
             page = await images.list_page(connection, job["job_id"], seq, PAGE_IMAGES)
-        kept += cast("list[Mapping[str, Any]]", page)
+        kept += page
         products = [list(rows) for _, rows in groupby(kept, key=lambda row: row["item"])]
         if len(page) < PAGE_IMAGES:
             for rows in products:

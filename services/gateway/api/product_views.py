@@ -1,13 +1,14 @@
 """How a products job reads: the door's words and shapes over the projection's rows."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from services.gateway.domain import percentage
+from shared.db import Row
 from shared.pictures import extension_of
 
 STATUS_MESSAGES = {
@@ -93,7 +94,7 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def status_of(job: Mapping[str, Any]) -> str:
+def status_of(job: Row) -> str:
     """The door's word for a job's state."""
     if job["state"] == "completed":
         return "completed"
@@ -103,7 +104,7 @@ def status_of(job: Mapping[str, Any]) -> str:
     return "processing" if begun else "pending"
 
 
-def status_view(job: Mapping[str, Any]) -> dict[str, Any]:
+def status_view(job: Row) -> dict[str, Any]:
     """The body of GET /api/status."""
     status = status_of(job)
     failed = job["images_failed"] + job["images_cancelled"]
@@ -127,7 +128,7 @@ def status_view(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def details_head(job: Mapping[str, Any]) -> dict[str, Any]:
+def details_head(job: Row) -> dict[str, Any]:
     """The body of GET /api/details without its products."""
     return {
         **status_view(job),
@@ -138,10 +139,10 @@ def details_head(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def product_view(rows: Iterable[Mapping[str, Any]], public_url: str) -> dict[str, Any]:
+def product_view(rows: Sequence[Row], public_url: str) -> dict[str, Any]:
     """One product from the rows of its images, in their order."""
     images = [_image_view(row, public_url) for row in rows]
-    first = next(iter(rows))
+    first = rows[0]
     ended = all(image["status"] != "pending" for image in images)
     return {
         "serial_number": int(first["item_key"]),
@@ -153,17 +154,17 @@ def product_view(rows: Iterable[Mapping[str, Any]], public_url: str) -> dict[str
     }
 
 
-def product_json(rows: list[Mapping[str, Any]], public_url: str) -> str:
+def product_json(rows: Sequence[Row], public_url: str) -> str:
     """One product as JSON text."""
     return json.dumps(product_view(rows, public_url), ensure_ascii=False, separators=(",", ":"))
 
 
-def image_name(row: Mapping[str, Any]) -> str:
+def image_name(row: Row) -> str:
     """The name that an output is served by."""
     return f"{row['image_id']}.{extension_of(row['format'])}"
 
 
-def _image_view(row: Mapping[str, Any], public_url: str) -> dict[str, Any]:
+def _image_view(row: Row, public_url: str) -> dict[str, Any]:
     succeeded = row["state"] == "succeeded"
     return {
         "input_url": row["source_url"],

@@ -103,7 +103,7 @@ async def _accept(ports: Ports, submission: Submission, claim: Claim | None) -> 
         if claim:
             await claim.release(ports.database)
         if isinstance(error, InvalidCsv):
-            raise Refused(400, error.detail, errors=[fault._asdict() for fault in error.faults]) from None
+            raise Refused(400, error.detail, errors=error.errors) from None
         raise
 
 
@@ -138,9 +138,10 @@ def _checked_secret(secret: str | None) -> str | None:
     if not secret:
         return None
     try:
-        return validate_secret(secret)
-    except ValueError as error:
-        raise Refused(400, f"Invalid webhook secret: {error}") from None
+        validate_secret(secret)
+    except Permanent as error:
+        raise Refused(400, "Invalid webhook secret", problem=error.problem, reason=error.detail) from None
+    return secret
 
 
 def _accepted(job: asyncpg.Record, message: str) -> dict[str, Any]:
