@@ -1,4 +1,4 @@
-"""A service's health port: /health/live, /health/ready and /metrics."""
+"""A service's health port: /health (ready to work), /health/live, /health/ready and /metrics."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
