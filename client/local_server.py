@@ -11,10 +11,9 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from http import HTTPStatus
-from typing import cast
-from urllib.parse import parse_qsl, urlsplit
+from http.client import responses
+from typing import NamedTuple, cast
+from urllib.parse import parse_qsl
 
 import typer
 
@@ -24,8 +23,7 @@ BODY_BYTES_MAX = 4 * 1024 * 1024
 _HEADER = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*)")
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A request as it came: `target` is the path with its query, header names are in lower case."""
 
     method: str
@@ -33,15 +31,15 @@ class Request:
     headers: dict[str, str]
     body: bytes
 
-    @cached_property
+    @property
     def path(self) -> str:
         """The target without its query."""
         return self.target.partition("?")[0]
 
-    @cached_property
+    @property
     def query(self) -> dict[str, str]:
         """The last value of each parameter."""
-        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
 
 @dataclass(frozen=True)
@@ -177,7 +175,7 @@ class _Connection(asyncio.Protocol):
     def _send(self, response: Response, method: str = "GET") -> None:
         size = len(response.body) if response.declared_bytes is None else response.declared_bytes
         head = [
-            f"HTTP/1.1 {response.status} {_phrase(response.status)}",
+            f"HTTP/1.1 {response.status} {responses.get(response.status, 'Unnamed')}",
             f"Content-Type: {response.content_type}",
             *(f"{name}: {value}" for name, value in response.headers),
         ]
@@ -225,7 +223,3 @@ def _body_size(headers: dict[str, str]) -> int:
     if int(declared) > BODY_BYTES_MAX:
         raise _Refused(413)
     return int(declared)
-
-
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unnamed"

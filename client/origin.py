@@ -20,7 +20,6 @@ import gzip
 import re
 from collections import Counter
 from collections.abc import Awaitable, Iterator
-from dataclasses import replace
 from functools import cache
 from typing import Annotated
 
@@ -94,7 +93,7 @@ class Origin:
 
     def _nested(self, request: Request, match: re.Match[str]) -> Answer:
         kind, number, rest = match[1] or match[4], int(match[2] or 0), match[3] or match[6] or "/"
-        inner = replace(request, target=rest)
+        inner = request._replace(target=rest)
         if kind == "slow":
             return self._delayed(inner, float(request.query.get("delay_ms", "100")) / 1000)
         if kind == "status":
