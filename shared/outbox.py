@@ -56,7 +56,11 @@ class Posted:
 
 
 async def add(connection: Connection, letters: Sequence[Letter]) -> list[Posted]:
-    """Write the letters; returns those that were new and are to be published at once by the caller."""
+    """Write the letters; returns those that the caller is to publish at once.
+
+    A retry is never merged with an earlier one of the same event: that row may be on its way out, confirmed and about
+    to be deleted. A repeat costs a delivery, a lost one an image.
+    """
     if not letters:
         return []
     now = datetime.now(UTC)
@@ -66,7 +70,6 @@ async def add(connection: Connection, letters: Sequence[Letter]) -> list[Posted]
                             waiting_for, available_at)
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::int[],
                              $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[])
-        ON CONFLICT DO NOTHING
         RETURNING id, event_id, queue
         """,
         [letter.enclosed.event_id for letter in letters],

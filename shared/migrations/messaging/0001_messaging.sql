@@ -15,7 +15,6 @@ CREATE TABLE outbox (
     available_at timestamptz NOT NULL
 );
 CREATE INDEX outbox_available ON outbox (available_at);
-CREATE UNIQUE INDEX outbox_one_retry ON outbox (event_id, queue, attempt) WHERE queue IS NOT NULL;
 CREATE INDEX outbox_waiting ON outbox (waiting_for) WHERE waiting_for IS NOT NULL;
 
 CREATE TABLE inbox (
