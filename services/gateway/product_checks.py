@@ -110,9 +110,5 @@ def repeated_rows(serials: "array[int]", rows_max: int) -> list[tuple[int, int]]
         for start in range(0, len(serials), SORTED_RUN_ROWS)
     ]
     in_order = heapq.merge(*runs, key=number_of)
-    same = (
-        (later + 1, earlier + 1)
-        for earlier, later in pairwise(in_order)
-        if serials[earlier] == serials[later] != NO_SERIAL
-    )
+    same = ((later + 1, earlier + 1) for earlier, later in pairwise(in_order) if serials[earlier] == serials[later])
     return heapq.nsmallest(rows_max, same)

@@ -18,6 +18,7 @@ from standardwebhooks import Webhook
 
 from client.local_server import BODY_BYTES_MAX, Request, Response, serving
 from client.origin import HUGE_BYTES, Origin
+from client.photo_cache import Photo, PhotoCache
 from client.receiver import Receiver
 
 pytestmark = pytest.mark.timeout(60)
@@ -143,6 +144,17 @@ async def test_requests_are_counted_by_target_and_a_picture_is_drawn_once_for_al
     answers = await asyncio.gather(*(site.get(target) for _ in range(6)), site.get("/missing.jpg"))
     assert len({answer.content for answer in answers}) == 2
     assert (await site.get("/counts")).json() == {target: 6, "/missing.jpg": 1}
+
+
+async def test_the_cache_forgets_the_oldest_pictures_beyond_its_size() -> None:
+    photos = [Photo(seed, 64, 48, "jpg", 85, 1, False) for seed in range(4)]
+    sizes = [len(await PhotoCache(0).draw(photo)) for photo in photos]
+    cache = PhotoCache(sizes[0] + sizes[2] + sizes[3])
+    for photo in photos[:3]:
+        await cache.draw(photo)
+        cache.find(photos[0])
+    await cache.draw(photos[3])
+    assert [cache.find(photo) is not None for photo in photos] == [True, False, True, True]
 
 
 async def conversation(url: str, *parts: bytes) -> bytes:

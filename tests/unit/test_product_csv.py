@@ -242,6 +242,29 @@ def test_every_limit_is_refused_by_name(limits: CsvLimits, detail: str) -> None:
     assert refusal(text, limits=limits).detail == detail
 
 
+@pytest.mark.parametrize(
+    ("limits", "detail"),
+    [
+        (CsvLimits(rows_max=2), "More than 2 rows"),
+        (CsvLimits(name_characters_max=4), "Product name too long in row 2"),
+        (CsvLimits(url_characters_max=len(A)), "Image URL too long in row 3"),
+    ],
+)
+def test_limits_hold_for_files_of_one_url_a_row(limits: CsvLimits, detail: str) -> None:
+    text = HEADER + f"1,Chai,{A}\n2,Table,{A}\n3,Lamp,{A}0\n"
+    assert len(read(text)) == 3
+    assert refusal(text, limits=limits).detail == detail
+
+
+def test_a_row_with_two_faults_is_reported_once() -> None:
+    errors = refusal(HEADER + f"1,A,{A}\n1,B,nope\nx,C,{A}\ny,D,{A}\n").errors
+    assert [(error["row"], error["message"]) for error in errors] == [
+        (2, "Invalid image URL format in row 2"),
+        (3, "Invalid serial number in row 3"),
+        (4, "Invalid serial number in row 4"),
+    ]
+
+
 def test_limits_hold_exactly_at_their_edge() -> None:
     limits = CsvLimits(rows_max=2, urls_per_row_max=2, name_characters_max=5, url_characters_max=len(A))
     assert len(read(f"{HEADER}1,Chair,{A},{A}\n2,Table,{A}\n", limits=limits)) == 3
