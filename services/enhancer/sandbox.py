@@ -7,7 +7,7 @@ nothing that this process would execute, has no secrets in its environment, and 
 Why not a library: pebble 5.2 moves 3,500-6,500 empty tasks/s at 0.3-0.4 ms of CPU each, but its idle workers hold a
 lock around one shared pipe (kill one of them and the pool is broken), answers are pickles, and workers inherit the
 environment. Here, on the same (noisy) machine: 2,000-2,700 tasks/s at 0.35-0.5 ms, with opening a file, sniffing and
-refusing it, and 0.7-1.0 ms from call to answer when idle. One worker more than there are cores fills the gaps.
+refusing it, and 0.7-1.0 ms from call to answer when idle.
 """
 
 import asyncio
