@@ -15,7 +15,7 @@ import pyvips
 
 from services.enhancer.confinement import SandboxLimits, confine, renew_cpu_seconds, resident_bytes
 from services.enhancer.engines import OPERATIONS
-from services.enhancer.engines.failures import problem_of_decoder, problem_of_writing
+from services.enhancer.engines.failures import problem_of_decoder, problem_of_files
 from services.enhancer.engines.vips import allow_known_loaders_only
 from shared.errors import Permanent, Problem, Transient
 from shared.sniff import sniff
@@ -43,18 +43,17 @@ def answer(request: dict[str, Any], limits: SandboxLimits) -> dict[str, Any]:
         return _failure(Permanent("out_of_memory", "The picture needs more memory than one image may have."))
     except pyvips.Error as error:
         return _failure(problem_of_decoder(str(error)))
+    except OSError as error:
+        return _failure(problem_of_files(error))
 
 
 def render(request: dict[str, Any], limits: SandboxLimits) -> dict[str, Any]:
-    """Read the source, run the operation, write the output; Problem, MemoryError or pyvips.Error."""
+    """Read the source, run the operation, write the output; Problem, MemoryError, pyvips.Error or OSError."""
     started = time.perf_counter()
     source = Path(request["source"])
     found = sniff(source, pixels_max=limits.pixels_max, frames_max=limits.frames_max)
     made = OPERATIONS[request["operation"]](source, found, **request["params"])
-    try:
-        Path(request["output"]).write_bytes(made.data)
-    except OSError as error:
-        raise problem_of_writing(error) from error
+    Path(request["output"]).write_bytes(made.data)
     return {
         "format": made.format,
         "width": made.width,

@@ -75,9 +75,16 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked."""
-        heard_end = self._process.stdout is not None and self._process.stdout.at_eof()
-        return self._process.returncode is None and not heard_end
+        """Whether it can be asked; the kernel knows of a death before the event loop does."""
+        if self._process.returncode is not None or self._has_hung_up():
+            return False
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
+
+    def _has_hung_up(self) -> bool:
+        return self._process.stdout is not None and self._process.stdout.at_eof()
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request and return the answer; WorkerDied."""

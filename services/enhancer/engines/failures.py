@@ -7,7 +7,7 @@ from shared.errors import Permanent, Problem, Transient
 
 OUT_OF_MEMORY = re.compile(
     r"out of memory|insufficient memory|not enough memory|cannot allocate|can't allocate|unable to allocate"
-    r"|failed to allocate|memory allocation|bad_alloc|MemoryError|malloc",
+    r"|failed to allocate|memory allocation|bad_alloc|MemoryError|error creating thread|no space for",
     re.IGNORECASE,
 )
 TRUNCATED = re.compile(
@@ -31,10 +31,10 @@ def problem_of_decoder(words: str) -> Problem:
     return Permanent("decode_failed", f"The picture does not decode: {detail}")
 
 
-def problem_of_writing(error: OSError) -> Problem:
-    """Name why the output could not be written."""
+def problem_of_files(error: OSError) -> Problem:
+    """Name why the source could not be read or the output not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Transient("storage_full", "There is no space left for images.")
     if error.errno == errno.EFBIG:
         return Permanent("encode_failed", "The result is larger than an output may be.")
-    return Transient("internal_error", f"The result could not be written: {error.strerror}.")
+    return Transient("internal_error", f"A file could not be read or written: {error.strerror}.")
