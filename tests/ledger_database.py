@@ -1,4 +1,4 @@
-"""Fixtures: the ledger's schema in a real Postgres; DARKROOM_TEST_POSTGRES_URL names one, else a private one is started."""
+"""Fixtures: the ledger in a real Postgres, which DARKROOM_TEST_POSTGRES_URL names, or else a private one."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ CONNECTIONS_MAX = 16
 
 
 @asynccontextmanager
-async def ledger(url: str) -> AsyncIterator[Database]:
+async def open_ledger(url: str) -> AsyncIterator[Database]:
     """The ledger's database, migrated; at the end its books must be right."""
     async with asyncio.timeout(START_SECONDS_MAX):
         database = await Database.open(url, "ledger", connections_max=CONNECTIONS_MAX)
@@ -32,8 +32,8 @@ async def ledger(url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
+@pytest.fixture(scope="session")
+def ledger_postgres_url() -> Iterator[str]:
     """Where Postgres is."""
     if given := os.environ.get("DARKROOM_TEST_POSTGRES_URL"):
         yield given
@@ -42,8 +42,8 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def database(postgres_url: str) -> AsyncIterator[Database]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def ledger(ledger_postgres_url: str) -> AsyncIterator[Database]:
     """The ledger's database; tests share it and use accounts of their own."""
-    async with ledger(postgres_url) as opened:
+    async with open_ledger(ledger_postgres_url) as opened:
         yield opened
