@@ -4,8 +4,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 import asyncpg
 
@@ -14,7 +15,7 @@ from shared.outcome import Connection
 ACQUIRE_SECONDS_MAX = 10
 STATEMENT_SECONDS_MAX = 30
 POOL_CONNECTIONS_MAX = 8
-MESSAGING_MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 Unavailable = (
     OSError,
@@ -27,6 +28,12 @@ Unavailable = (
     TimeoutError,
 )
 """What a database that is away, or not yet back, raises."""
+
+
+class Row(Protocol):
+    """Named values, as asyncpg's records are."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
 
 
 class Database:
@@ -88,9 +95,20 @@ class Database:
             self.pool.terminate()
 
 
+@dataclass(frozen=True, slots=True)
+class _Migration:
+    name: str
+    sql: str
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        owner = file.parent.parent.name if file.parent.name == "migrations" else file.parent.name
+        return cls(f"{owner}/{file.stem}", file.read_text())
+
+
 async def migrate(database: Database, *directories: Path) -> list[str]:
     """Bring the schema up to date; returns the migrations that were run. Safe to call from every replica at once."""
-    files = [file for directory in directories for file in sorted(directory.glob("[0-9]*.sql"))]
+    files = [_Migration.read(file) for directory in directories for file in sorted(directory.glob("[0-9]*.sql"))]
     async with database.connection() as connection:
         await connection.execute("SELECT pg_advisory_lock(hashtext($1))", database.schema)
         try:
@@ -99,7 +117,7 @@ async def migrate(database: Database, *directories: Path) -> list[str]:
             await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", database.schema)
 
 
-async def _run_once(connection: Connection, schema: str, file: Path) -> bool:
+async def _run_once(connection: Connection, schema: str, file: _Migration) -> bool:
     if not re.fullmatch(r"[a-z]+", schema):
         raise ValueError(f"not a schema name: {schema}")
     if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", schema):
@@ -113,10 +131,9 @@ async def _run_once(connection: Connection, schema: str, file: Path) -> bool:
             )
             """
         )
-        name = f"{file.parent.parent.name}/{file.name}"
         new = await connection.fetchval(
-            "INSERT INTO migrations (name) VALUES ($1) ON CONFLICT DO NOTHING RETURNING true", name
+            "INSERT INTO migrations (name) VALUES ($1) ON CONFLICT DO NOTHING RETURNING true", file.name
         )
         if new:
-            await connection.execute(file.read_text(), timeout=600)
+            await connection.execute(file.sql, timeout=600)
         return bool(new)

@@ -49,8 +49,12 @@ class Transient(Problem):
 
 
 class NotYet(DarkroomError):
-    """The time for this event has not come: it waits `seconds` without counting as an attempt."""
+    """The time for this event has not come: it waits `seconds` without counting as an attempt.
 
-    def __init__(self, reason: str, seconds: float) -> None:
+    waiting_for: a job whose resumption ends the wait at once.
+    """
+
+    def __init__(self, reason: str, seconds: float, *, waiting_for: str | None = None) -> None:
         super().__init__(reason)
         self.seconds = seconds
+        self.waiting_for = waiting_for

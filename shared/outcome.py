@@ -1,16 +1,17 @@
 """What a handler decided: rows to record and events to emit, in one transaction with the inbox."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
+import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from shared.errors import Problem
 from shared.events import Event
 
-Ports = TypeVar("Ports", contravariant=True)
-Connection = PoolConnectionProxy[Any]
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class Outcome:
     record: Sequence[object] = ()
     emit: Sequence[Event] = ()
 
+
+attempt: ContextVar[int] = ContextVar("attempt", default=1)
+"""Which attempt at its event the running handler is, counted from 1."""
 
 Handler = Callable[[Any, Any], Awaitable[Outcome]]
 """`async def on_x(event, ports) -> Outcome`: slow work, no database writes; raises Problem or NotYet."""

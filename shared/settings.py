@@ -1,4 +1,4 @@
-"""Settings that every service shares; each service's own settings.py adds its knobs. Read from the environment and .env."""
+"""Settings that every service shares, from the environment and .env; each service's settings.py adds its own knobs."""
 
 from pathlib import Path
 
