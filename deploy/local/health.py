@@ -7,7 +7,8 @@ from typing import Literal
 
 from deploy.local.ports import LOOPBACK
 
-Health = Literal["healthy", "not ready", "silent"]
+Health = Literal["healthy", "not ready", "silent", "restarting"]
+"""not ready: says so itself. silent: alive, without an answer. restarting: dead, its supervisor sees to it."""
 
 ANSWER_SECONDS_MAX = 2.0
 AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
@@ -40,10 +41,10 @@ def of_port_mapper(port: int) -> Health:
 
 
 def of_service(port: int) -> Health:
-    """A service answers /health with 200, or with another status while it can't work."""
+    """A service answers /health/ready with 200, or with another status while it can't work."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_SECONDS_MAX)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", "/health/ready")
         return "healthy" if connection.getresponse().status == http.HTTPStatus.OK else "not ready"
     except (OSError, http.client.HTTPException):
         return "silent"

@@ -18,12 +18,13 @@ from deploy.local.identity import wait_until
 from deploy.local.logs import last_lines, open_log
 from deploy.local.packages import Report
 from deploy.local.preparation import ORPHAN_SECONDS_MAX
-from deploy.local.state import CHECKOUT, SERVICES, Home, State, default_home
+from deploy.local.state import CHECKOUT, SERVICES, Home, Member, State, default_home
 from deploy.local.urls import Urls
 
 START_SECONDS_MAX = 120
 HEALTHY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 60
+RESTARTS_WHILE_STARTING_MAX = 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ class Row:
     health: Health
     uptime_seconds: float
     restarts: int
+
+
+def _row(name: str, member: Member) -> Row:
+    return Row(
+        name=name,
+        pid=member.process.pid,
+        port=member.port,
+        health=health.of(name, member.port) if member.process.is_alive() else "restarting",
+        uptime_seconds=max(0.0, time.time() - member.started_at),
+        restarts=member.restarts,
+    )
 
 
 def _say_nothing(_: str) -> None:
@@ -112,34 +124,26 @@ class Stack:
         raise StackError(" ".join(last_lines(log_file, 1)) or f"The stack ended while it started (see {log_file}).")
 
     def _expect_healthy(self, names: tuple[str, ...]) -> None:
-        def all_healthy() -> bool:
-            rows = {row.name: row.health for row in self.status()}
-            return all(rows.get(name) == "healthy" for name in names)
+        rows: dict[str, Row] = {}
 
-        if wait_until(all_healthy, HEALTHY_SECONDS_MAX):
-            return
-        ill = [row.name for row in self.status() if row.name in names and row.health != "healthy"]
-        said = " ".join(last_lines(self.home.log_of(ill[0]), 1)) if ill else ""
-        raise StackError(f"Not healthy after {HEALTHY_SECONDS_MAX} s: {', '.join(ill)}. {said} (see {self.home.logs})")
+        def is_decided() -> bool:
+            rows.update({row.name: row for row in self.status()})
+            hopeless = any(row.restarts >= RESTARTS_WHILE_STARTING_MAX for row in rows.values())
+            return hopeless or all(name in rows and rows[name].health == "healthy" for name in names)
+
+        wait_until(is_decided, HEALTHY_SECONDS_MAX)
+        ill = [name for name in names if name not in rows or rows[name].health != "healthy"]
+        if ill:
+            said = " ".join(last_lines(self.home.log_of(ill[0]), 1))
+            raise StackError(f"Not healthy: {', '.join(ill)}. {ill[0]} said last: {said} (see {self.home.logs})")
 
     def status(self) -> list[Row]:
         """What runs, and whether it answers; empty when nothing runs."""
         state = self.state()
         if state is None:
             return []
-        now = time.time()
-        return [
-            Row(
-                name=name,
-                pid=member.process.pid,
-                port=member.port,
-                health=health.of(name, member.port),
-                uptime_seconds=max(0.0, now - member.started_at),
-                restarts=member.restarts,
-            )
-            for name, member in state.members.items()
-            if member.process.is_alive()
-        ]
+        rows = [_row(name, member) for name, member in state.members.items()]
+        return [row for row in rows if state.is_supervised or row.health != "restarting"]
 
     def stop(self, *, gently: bool = True) -> bool:
         """End everything that this stack started, orphans included; False when nothing ran. Data stays.
