@@ -78,6 +78,14 @@ async def test_a_run_is_held_once_however_often_it_is_submitted(ledger, account)
     assert await balance(ledger, account) == (10, 6)
 
 
+async def test_a_run_that_is_submitted_again_takes_no_room_from_another(ledger, account) -> None:
+    known, new = Run(account, 6), Run(account, 4)
+    await hear(ledger, known.submitted())
+    (held,) = await hear(ledger, known.submitted(), new.submitted())
+    assert isinstance(held, TokensHeld)
+    assert held.job_id == new.job_id
+
+
 async def test_a_run_that_cannot_be_paid_is_declined_and_its_images_move_nothing(ledger, account) -> None:
     run = Run(account, images_total=3, price_tokens=4)
     *_, declined = await hear(ledger, run.submitted())
