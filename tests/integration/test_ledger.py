@@ -61,7 +61,7 @@ async def test_an_account_without_an_opening_grant_starts_empty(ledger, account)
 
 
 async def test_a_grant_with_the_same_key_is_given_once(ledger, account) -> None:
-    gift = Outcome(record=[Account(account), Grant(account, 5, f"gift:{account}")])
+    gift = Outcome(record=[Account(account, 0), Grant(account, 5, f"gift:{account}")])
     heard = await asyncio.gather(book(ledger, [gift, gift]), book(ledger, [gift]), book(ledger, [gift]))
     assert [event.amount for events in heard for event in events if isinstance(event, TokensGranted)] == [5]
     assert await balance(ledger, account) == (5, 0)
