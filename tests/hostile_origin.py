@@ -123,11 +123,12 @@ def simple(answer: bytes, *, then_close: bool = False) -> Behaviour:
 
 async def fine(request: Request, writer: asyncio.StreamWriter) -> None:
     """Answer as asked: `status`, `location`, `retry_after` and `etag` come from the query."""
-    head = b"HTTP/1.1 %d Status\r\nContent-Type: image/jpeg\r\n" % int(request.query.get("status", "200"))
+    status = int(request.query.get("status", "200"))
+    head = b"HTTP/1.1 %d Status\r\nContent-Type: image/jpeg\r\n" % status
     for parameter, name in (("location", "Location"), ("retry_after", "Retry-After"), ("etag", "ETag")):
         if parameter in request.query:
             head += f"{name}: {request.query[parameter]}\r\n".encode()
-    writer.write(plain(head=head))
+    writer.write(head + b"\r\n" if status in (204, 304) else plain(head=head))
 
 
 async def silent(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -143,11 +144,28 @@ async def stalled(request: Request, writer: asyncio.StreamWriter) -> None:
 
 async def dripping(request: Request, writer: asyncio.StreamWriter) -> None:
     """Send a byte now and then, so that the line is never silent and the body never ends."""
-    writer.write(OK + b"Content-Length: 1000000\r\n\r\n")
+    writer.write(OK + b"Content-Length: 4096\r\n\r\n")
     while not writer.is_closing():
         writer.write(b"x")
         await writer.drain()
         await asyncio.sleep(0.02)
+
+
+async def dripping_head(request: Request, writer: asyncio.StreamWriter) -> None:
+    """Send a header now and then, and never the body."""
+    writer.write(OK)
+    while not writer.is_closing():
+        writer.write(b"X-More: y\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def spoiled(request: Request, writer: asyncio.StreamWriter) -> None:
+    """Break the chunked encoding after a good chunk."""
+    writer.write(OK + b"Transfer-Encoding: chunked\r\n\r\n1000\r\n" + BODY + b"\r\n")
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.write(b"zz\r\n" + BODY)
 
 
 async def endless(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -196,6 +214,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "/silent": silent,
     "/stalled": stalled,
     "/dripping": dripping,
+    "/dripping-head": dripping_head,
+    "/chunk-spoiled": spoiled,
     "/endless": endless,
     "/reset": reset,
     "/reset-undelimited": reset_undelimited,
@@ -212,7 +232,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "/chunk-cut": simple(OK + b"Transfer-Encoding: chunked\r\n\r\n2000\r\n" + BODY, then_close=True),
     "/chunk-nonsense": simple(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + BODY, then_close=True),
     "/gzip": simple(plain(gzip.compress(BODY), OK + b"Content-Encoding: gzip\r\n")),
-    "/gzip-transfer": simple(plain(gzip.compress(BODY), OK + b"Transfer-Encoding: gzip\r\n"), then_close=True),
+    "/gzip-transfer": simple(OK + b"Transfer-Encoding: gzip\r\n\r\n" + gzip.compress(BODY), then_close=True),
     "/identity": simple(plain(head=OK + b"Content-Encoding: identity\r\n")),
     "/headers-many": simple(plain(head=_flood(1_000, 10)), then_close=True),
     "/headers-long": simple(plain(head=_flood(1, 100_000)), then_close=True),
