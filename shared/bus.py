@@ -7,6 +7,7 @@ connection, and `keep_open` makes a new one. Nothing is remembered across connec
 import asyncio
 import os
 import socket
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aiormq.channel import Channel as WireChannel
 from pamqp import commands as wire
 
+from shared.acknowledgement import Acknowledgement
 from shared.envelope import CONTENT_TYPE, Enclosed
 from shared.telemetry import CONSUMERS_UP, log
 from shared.topology import DEAD_EXCHANGE, EVENTS_EXCHANGE, Subscription, subscriptions
@@ -28,6 +30,10 @@ PUBLISH_SECONDS_MAX = 10
 WATCHDOG_SECONDS = 15
 RECONNECT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 30
+
+
+GONE = (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError)
+"""What a broker that is away, or a channel that has ended, raises."""
 
 
 class Closed(Exception):
@@ -54,14 +60,35 @@ class Delivery:
     attempt: int
     first_attempt_at: datetime
     deliveries: int
-    _message: AbstractIncomingMessage = field(repr=False)
+    tag: int
+    channel: "_Consuming" = field(repr=False)
 
-    async def ack(self) -> None:
-        """Best effort: after a reconnect the broker delivers again, and the inbox knows the event."""
+
+@dataclass(eq=False, slots=True)
+class _Consuming:
+    """A channel that one subscription is consumed on."""
+
+    wire: WireChannel
+    acknowledgement: Acknowledgement = field(default_factory=Acknowledgement)
+
+    async def ack(self, tags: Sequence[int]) -> None:
+        together, singles = self.acknowledgement.settle(tags)
+        if together:
+            await self.wire.basic_ack(together, multiple=True, wait=False)
+        for tag in singles:
+            await self.wire.basic_ack(tag, wait=False)
+
+
+async def ack(deliveries: Sequence[Delivery]) -> None:
+    """Best effort: after a reconnect the broker delivers again, and the inbox knows the event."""
+    tags: dict[_Consuming, list[int]] = defaultdict(list)
+    for delivery in deliveries:
+        tags[delivery.channel].append(delivery.tag)
+    for channel, ended in tags.items():
         try:
-            await self._message.ack()
-        except (aiormq.AMQPError, aio_pika.exceptions.ChannelInvalidStateError, ConnectionError, RuntimeError):
-            log.debug("ack.failed", queue=self.subscription.queue)
+            await channel.ack(ended)
+        except GONE:
+            log.debug("ack.failed", messages=len(ended))
 
 
 OnDelivery = Callable[[Delivery], Awaitable[None]]
@@ -96,7 +123,7 @@ class Bus:
             try:
                 await self._open(on_delivery)
                 await self._watch()
-            except (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError) as error:
+            except GONE as error:
                 log.warning("bus.lost", error=repr(error))
             finally:
                 await self.close()
@@ -117,7 +144,7 @@ class Bus:
                     mandatory=True,
                     wait=False,
                 )
-        except (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError) as error:
+        except GONE as error:
             raise Closed(repr(error)) from error
         if not isinstance(confirmed, wire.Basic.Ack):
             raise Closed(f"not confirmed: {confirmed!r}")
@@ -128,7 +155,7 @@ class Bus:
         for queue, tag in queues:
             try:
                 await queue.cancel(tag, timeout=2)
-            except (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError):
+            except GONE:
                 return
 
     async def close(self) -> None:
@@ -138,7 +165,7 @@ class Bus:
         if connection is not None:
             try:
                 await asyncio.wait_for(connection.close(), 3)
-            except (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError):
+            except GONE:
                 log.debug("bus.close_failed")
 
     async def _open(self, on_delivery: OnDelivery) -> None:
@@ -154,9 +181,7 @@ class Bus:
             publishing = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
             publishing.close_callbacks.add(self._note_loss)
             await declare(publishing)
-            wire_channel = await publishing.get_underlay_channel()
-            assert isinstance(wire_channel, WireChannel)  # its publish need not wait for the socket to drain
-            self._wire = wire_channel
+            self._wire = _wire(await publishing.get_underlay_channel())
         for subscription in subscriptions(self._service):
             self._queues.append(await self._consume(subscription, on_delivery))
         CONSUMERS_UP.labels(self._service).set(len(self._queues))
@@ -168,9 +193,10 @@ class Bus:
         channel.close_callbacks.add(self._note_loss)
         await channel.set_qos(prefetch_count=self._prefetch(subscription))
         queue = await channel.get_queue(subscription.queue, ensure=False)
+        consuming = _Consuming(_wire(await channel.get_underlay_channel()))
 
         async def receive(message: AbstractIncomingMessage) -> None:
-            await on_delivery(_delivery(subscription, message))
+            await on_delivery(_delivery(subscription, message, consuming))
 
         tag = await queue.consume(receive, consumer_tag=f"{self._name} {subscription.event.__name__} {uuid4().hex[:6]}")
         return queue, tag
@@ -220,7 +246,13 @@ class Bus:
         )
 
 
-def _delivery(subscription: Subscription, message: AbstractIncomingMessage) -> Delivery:
+def _wire(channel: object) -> WireChannel:
+    """The channel below aio-pika's: its publish and ack need not wait for the socket to drain."""
+    assert isinstance(channel, WireChannel)
+    return channel
+
+
+def _delivery(subscription: Subscription, message: AbstractIncomingMessage, consuming: _Consuming) -> Delivery:
     headers = message.headers
     first = headers.get("first_attempt_at")
     attempt, deliveries = headers.get("attempt", 1), headers.get("x-delivery-count", 0)
@@ -230,7 +262,8 @@ def _delivery(subscription: Subscription, message: AbstractIncomingMessage) -> D
         attempt if isinstance(attempt, int) else 1,
         datetime.fromisoformat(first) if isinstance(first, str) else datetime.now(UTC),
         deliveries if isinstance(deliveries, int) else 0,
-        message,
+        message.delivery_tag or 0,
+        consuming,
     )
 
 
