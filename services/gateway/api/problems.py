@@ -33,7 +33,7 @@ class Problem(BaseModel):
 class RowFault(BaseModel):
     """What is wrong with one row of an upload."""
 
-    row: int = Field(examples=[2], description="1-based number of the data row")
+    row: int = Field(examples=[2], description="1-based number of the data row; 0: the whole file")
     column: str = Field(examples=["Input Image Urls"])
     message: str = Field(examples=["Invalid image URL format in row 2"])
     hint: str | None = None

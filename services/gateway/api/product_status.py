@@ -23,9 +23,7 @@ router = APIRouter(tags=["products"])
 
 PAGE_IMAGES = 2_000
 NEWS_SECONDS = 0.2
-NEWS_EXAMPLE = (
-    'event: status\r\ndata: {"request_id": "01a1fc40-a233-74a1-9e9b-61c09a16c5cf", "status": "processing"}\r\n\r\n'
-)
+NEWS_EXAMPLE = 'event: status\r\ndata: {"status": "processing", "message": "Processing in progress", ...}\r\n\r\n'
 
 
 @router.get(
