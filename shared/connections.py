@@ -12,7 +12,7 @@ from aiohttp.connector import Connection
 
 from shared.addresses import Allowance
 from shared.errors import Permanent, Problem, Transient
-from shared.names import Names
+from shared.resolving import Names
 
 
 class JudgedNames(AbstractResolver):

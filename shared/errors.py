@@ -1,10 +1,12 @@
 """Why work did not succeed, as values.
 
 DarkroomError
-├── Transient   try again later: the schedule in shared/retry.py decides when and how often
-└── Permanent   no retry will help: the image fails with this problem
+├── Problem
+│   ├── Transient   try again later: the schedule in shared/retry.py decides when and how often
+│   └── Permanent   no retry will help: the image fails with this problem
+└── NotYet          the event must wait for something else first
 
-Both carry a `problem` (a short stable code that the event, the status API, the export, the webhook and the
+Problems carry a `problem` (a short stable code that the event, the status API, the export, the webhook and the
 dashboard all show) and a `detail` (one sentence for people).
 """
 
@@ -44,3 +46,15 @@ class Transient(Problem):
         super().__init__(problem, detail)
         self.retry_after_seconds = retry_after_seconds
         self.attempts_max = attempts_max
+
+
+class NotYet(DarkroomError):
+    """The time for this event has not come: it waits `seconds` without counting as an attempt.
+
+    waiting_for: a job whose resumption ends the wait at once.
+    """
+
+    def __init__(self, reason: str, seconds: float, *, waiting_for: str | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+        self.waiting_for = waiting_for

@@ -20,8 +20,8 @@ from shared.addresses import Allowance
 from shared.answers import ANSWERS_WITH_A_BODY, REDIRECTS, check_head, keep_header, parse_retry_after, refusal, save
 from shared.connections import JudgedNames, JudgedSockets, judged_request, problems_of
 from shared.errors import Permanent
-from shared.names import Lookup, Names
 from shared.politeness import Hosts
+from shared.resolving import Lookup, Names
 from shared.urls import Target, judge_target, parse_redirect, parse_url, validate_url
 
 __all__ = ["Allowance", "Downloaded", "GuardedClient", "Limits", "Reply", "validate_url"]

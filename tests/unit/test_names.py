@@ -1,138 +1,139 @@
-"""Look-ups: cached, shared, judged."""
+"""Names in archives and headers."""
 
-import asyncio
-import socket
-from collections.abc import Sequence
+import unicodedata
 
 import pytest
+from aiohttp import content_disposition_filename, parse_content_disposition
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shared.addresses import Allowance
-from shared.errors import Permanent, Transient
-from shared.names import ADDRESSES_MAX, NAMES_MAX, Names
+from shared.names import NAME_BYTES_MAX, NameRegister, content_disposition, safe_name, stem_of
 
-
-class Directory:
-    """A resolver with answers that the test chooses."""
-
-    def __init__(self, *answers: Sequence[str] | Exception) -> None:
-        self.answers = list(answers)
-        self.asked: list[str] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def __call__(self, name: str) -> Sequence[str]:
-        self.asked.append(name)
-        await self.gate.wait()
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-def names(directory: Directory, *, allow: str = "", seconds_max: float = 5) -> Names:
-    return Names(Allowance.parse(allow), seconds_max=seconds_max, lookup=directory)
-
-
-async def test_an_answer_is_remembered() -> None:
-    directory = Directory(["8.8.8.8", "1.1.1.1"])
-    cache = names(directory)
-    for _ in range(3):
-        assert await cache.addresses("a.test", 80) == ("8.8.8.8", "1.1.1.1")
-    assert directory.asked == ["a.test"]
-
-
-async def test_many_questions_at_once_are_one_look_up_and_one_who_leaves_does_not_stop_it() -> None:
-    directory = Directory(["8.8.8.8"])
-    directory.gate.clear()
-    cache = names(directory)
-    questions = [asyncio.create_task(cache.addresses("a.test", 80)) for _ in range(5)]
-    await asyncio.sleep(0)
-    questions[0].cancel()
-    await asyncio.sleep(0)
-    directory.gate.set()
-    answers = await asyncio.gather(*questions, return_exceptions=True)
-    assert isinstance(answers[0], asyncio.CancelledError)
-    assert answers[1:] == [("8.8.8.8",)] * 4
-    assert directory.asked == ["a.test"]
-
-
-@pytest.mark.parametrize("bad", ["127.0.0.1", "10.0.0.1", "::1", "fe80::1%eth0", "::ffff:169.254.169.254"])
-async def test_one_bad_address_refuses_the_name(bad: str) -> None:
-    with pytest.raises(Permanent) as caught:
-        await names(Directory(["8.8.8.8", bad])).addresses("a.test", 80)
-    assert caught.value.problem == "address_forbidden"
-    assert bad not in caught.value.detail
-
-
-async def test_a_bad_address_behind_many_good_ones_is_found_too() -> None:
-    many = [f"8.8.8.{number}" for number in range(100)]
-    assert len(await names(Directory(many)).addresses("a.test", 80)) == ADDRESSES_MAX
-    with pytest.raises(Permanent):
-        await names(Directory([*many, "10.0.0.1"])).addresses("a.test", 80)
-
-
-async def test_the_port_is_judged_with_every_question() -> None:
-    cache = names(Directory(["10.0.0.1"]), allow="10.0.0.0/8:9000")
-    assert await cache.addresses("a.test", 9000) == ("10.0.0.1",)
-    with pytest.raises(Permanent):
-        await cache.addresses("a.test", 9001)
+DEVICES = {"con", "prn", "aux", "nul", "com1", "lpt9", "com¹"}
 
 
 @pytest.mark.parametrize(
-    ("answer", "attempts_max"),
+    ("text", "extension", "name"),
     [
-        (socket.gaierror(socket.EAI_NONAME, "unknown"), 2),
-        (socket.gaierror(socket.EAI_NODATA, "no address"), 2),
-        ([], 2),
-        (UnicodeError("label too long"), 2),
-        (socket.gaierror(socket.EAI_AGAIN, "try again"), None),
-        (OSError("no resolver"), None),
+        ("Chair", "jpg", "Chair.jpg"),
+        ("Chair", ".jpg", "Chair.jpg"),
+        ("Chair", "", "Chair"),
+        ("../../etc/passwd", "jpg", "_.._etc_passwd.jpg"),
+        ("C:\\x", "jpg", "C__x.jpg"),
+        ("kitchen v2.1", "png", "kitchen v2.1.png"),
+        ('12/3 "Höhe" 東京', "jpg", "12_3 _Höhe_ 東京.jpg"),
+        ("हिन्दी", "jpg", "हिन्दी.jpg"),
+        ("nul", "jpg", "_nul.jpg"),
+        ("Con.tract", "jpg", "_Con.tract.jpg"),
+        ("contract", "jpg", "contract.jpg"),
+        ("com¹", "", "_com¹"),
+        ("-rf", "", "_rf"),
+        (" . ", "jpg", "unnamed.jpg"),
+        ("", "", "unnamed"),
+        (".bashrc", "", "bashrc"),
+        ("trailing. ", "", "trailing"),
+        ("a\x00b\nc\u202ed", "", "a_b_c_d"),
+        ("Cafe\u0301", "", "Caf\u00e9"),
     ],
-    ids=["unknown", "no address", "empty", "unicode", "temporary", "other"],
 )
-async def test_failures_have_their_own_problem_and_are_remembered_for_a_moment(
-    answer: Sequence[str] | Exception, attempts_max: int | None
-) -> None:
-    directory = Directory(answer)
-    cache = names(directory)
-    for _ in range(2):
-        with pytest.raises(Transient) as caught:
-            await cache.addresses("a.test", 80)
-        assert (caught.value.problem, caught.value.attempts_max) == ("dns_failed", attempts_max)
-        assert caught.value.retry_after_seconds is not None
-    assert directory.asked == ["a.test"]
+def test_a_name_is_made_safe(text: str, extension: str, name: str) -> None:
+    assert safe_name(text, extension) == name
 
 
-async def test_a_silent_resolver_is_a_temporary_failure() -> None:
-    directory = Directory(["8.8.8.8"])
-    directory.gate.clear()
-    with pytest.raises(Transient) as caught:
-        await names(directory, seconds_max=0.05).addresses("a.test", 80)
-    assert (caught.value.problem, caught.value.attempts_max) == ("dns_failed", None)
+def test_a_long_name_is_cut_between_characters_and_keeps_its_ending() -> None:
+    name = safe_name("東" * 100, "jpg", suffix="-12")
+    assert name.endswith("東-12.jpg")
+    assert NAME_BYTES_MAX - 2 <= len(name.encode()) <= NAME_BYTES_MAX
 
 
-async def test_the_cache_is_bounded() -> None:
-    directory = Directory(["8.8.8.8"])
-    cache = names(directory)
-    for number in range(NAMES_MAX + 1):
-        await cache.addresses(f"{number}.test", 80)
-    await cache.addresses("0.test", 80)
-    await cache.addresses(f"{NAMES_MAX}.test", 80)
-    assert len(directory.asked) == NAMES_MAX + 2
+@given(st.text(max_size=200), st.sampled_from(["", "jpg"]), st.sampled_from(["", "-7"]))
+def test_no_text_makes_an_unsafe_name(text: str, extension: str, suffix: str) -> None:
+    name = safe_name(text, extension, suffix=suffix)
+    assert 0 < len(name.encode()) <= NAME_BYTES_MAX
+    assert not set(name) & set('/\\:*?"<>|\0\n')
+    assert name == unicodedata.normalize("NFC", name)
+    assert name[0] not in " .-"
+    assert name[-1] not in " ."
+    assert name.partition(".")[0].strip().lower() not in DEVICES
+    assert safe_name(name) == name
 
 
-async def test_the_system_resolver_knows_this_machine() -> None:
-    cache = Names(Allowance.parse("127.0.0.0/8,::1/128"), seconds_max=5)
-    assert set(await cache.addresses("localhost", 80)) <= {"127.0.0.1", "::1"}
-    await cache.close()
+@pytest.mark.parametrize(
+    ("file_name", "stem"),
+    [
+        ("../../etc/x", "x"),
+        ("C:\\photos\\x.PNG", "x"),
+        ("kitchen v2.1", "kitchen v2.1"),
+        ("kitchen v2.1.jpeg", "kitchen v2.1"),
+        ("photo.final.png", "photo.final"),
+        (".jpg", ""),
+    ],
+)
+def test_a_stem_loses_folders_and_the_extension_of_an_image(file_name: str, stem: str) -> None:
+    assert stem_of(file_name) == stem
 
 
-async def test_closing_gives_up_look_ups_under_way() -> None:
-    directory = Directory(["8.8.8.8"])
-    directory.gate.clear()
-    cache = names(directory)
-    question = asyncio.create_task(cache.addresses("a.test", 80))
-    await asyncio.sleep(0)
-    await cache.close()
-    with pytest.raises(asyncio.CancelledError):
-        await question
+def test_names_that_differ_in_case_or_form_only_get_numbers() -> None:
+    register = NameRegister()
+    asked = ["photo.jpg", "PHOTO.jpg", "photo.jpg", "photo_2.jpg", "photo.jpg", "photo.png", "ﬁn.jpg", "fin.jpg"]
+    assert [register.claim(name) for name in asked] == [
+        "photo.jpg",
+        "PHOTO_1.jpg",
+        "photo_2.jpg",
+        "photo_2_1.jpg",
+        "photo_3.jpg",
+        "photo.png",
+        "ﬁn.jpg",
+        "fin_1.jpg",
+    ]
+
+
+def test_a_numbered_name_stays_within_the_limit() -> None:
+    register = NameRegister()
+    name = safe_name("東" * 100, "jpg")
+    claimed = [register.claim(name) for _ in range(12)]
+    assert len(set(claimed)) == 12
+    assert all(len(each.encode()) <= NAME_BYTES_MAX and each.endswith(".jpg") for each in claimed)
+
+
+@given(st.lists(st.sampled_from(["a", "A", "a_1", "A_1", "a_1_1", "b", "ß", "ss", "a_2"]), max_size=40))
+def test_no_name_is_handed_out_twice(names: list[str]) -> None:
+    register = NameRegister()
+    claimed = [register.claim(name).casefold() for name in names]
+    assert len(set(claimed)) == len(claimed)
+
+
+def test_many_names_are_all_different_and_the_same_name_stays_cheap() -> None:
+    register = NameRegister()
+    claimed = {register.claim(f"n{number % 5000}.jpg") for number in range(20_000)}
+    assert len(claimed) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("results.csv", 'attachment; filename="results.csv"'),
+        ("Höhe.zip", "attachment; filename=\"Hohe.zip\"; filename*=UTF-8''H%C3%B6he.zip"),
+        ("東京.zip", "attachment; filename=\"__.zip\"; filename*=UTF-8''%E6%9D%B1%E4%BA%AC.zip"),
+        ('a"b/c\\d%41.zip', 'attachment; filename="a_b_c_d_41.zip"'),
+        ("a\r\nSet-Cookie: x.csv", 'attachment; filename="a__Set-Cookie: x.csv"'),
+    ],
+)
+def test_a_name_in_a_header(name: str, header: str) -> None:
+    assert content_disposition(name) == header
+
+
+@given(st.text(min_size=1, max_size=60))
+def test_every_name_makes_a_header_that_parsers_read_back(name: str) -> None:
+    header = content_disposition(name, inline=True)
+    assert header.isascii()
+    assert header.isprintable()
+    kind, parameters = parse_content_disposition(header)
+    read = content_disposition_filename(parameters)
+    assert kind == "inline"
+    assert read is not None
+    assert read.isprintable()
+    assert not set(read) & set('/\\"%')
+    assert not set(parameters["filename"]) & set('/\\"%')
+    if name.isprintable() and not set(name) & set('/\\"%'):
+        assert read == unicodedata.normalize("NFC", name)

@@ -1,0 +1,44 @@
+"""The command line: ./darkroom <command>."""
+
+import sys
+
+import typer
+
+from client.commands import development, stack
+from shared.errors import DarkroomError
+
+app = typer.Typer(
+    name="darkroom",
+    help="Event-driven batch image platform: start it, watch it, work on it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+LOCAL = "The local stack"
+DEVELOPMENT = "Development"
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+app.command(rich_help_panel=LOCAL)(stack.up)
+app.command(rich_help_panel=LOCAL)(stack.down)
+app.command(rich_help_panel=LOCAL)(stack.status)
+app.command(rich_help_panel=LOCAL)(stack.logs)
+app.command(rich_help_panel=DEVELOPMENT, context_settings=PASSED_ON)(development.test)
+app.command(rich_help_panel=DEVELOPMENT)(development.lint)
+app.command(rich_help_panel=DEVELOPMENT, context_settings=PASSED_ON)(development.bench)
+
+
+def main() -> None:
+    """Run a command; what goes wrong in the world is one sentence on stderr and exit code 1."""
+    try:
+        app(prog_name="darkroom")
+    except DarkroomError as error:
+        sys.stderr.write(f"darkroom: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of ./darkroom, grouped by what they are about."""

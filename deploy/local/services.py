@@ -1,0 +1,75 @@
+"""The five services as programs: each a process of its own, with its own credentials in its environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from dotenv import dotenv_values
+
+from deploy.local import postgres, rabbitmq
+from deploy.local.ports import LOOPBACK
+from deploy.local.programs import Program
+from deploy.local.state import CHECKOUT, SERVICES, Home, State
+
+SEALING_SERVICES = ("gateway", "exporter")
+"""Those that seal or open webhook secrets inside events."""
+
+
+def users_settings() -> dict[str, str]:
+    """What the user set: the environment, and .env below it."""
+    return {name: value or "" for name, value in dotenv_values(CHECKOUT / ".env").items()} | dict(os.environ)
+
+
+def amqp_url(state: State) -> str:
+    """The address of the broker, with its user and virtual host."""
+    password, port = state.secrets["broker"], state.ports["amqp"]
+    return f"amqp://{rabbitmq.USER}:{password}@{LOOPBACK}:{port}/{rabbitmq.VIRTUAL_HOST}"
+
+
+def gateway_url(state: State) -> str:
+    """The address of the HTTP API and the dashboard."""
+    return f"http://{LOOPBACK}:{state.ports['gateway']}"
+
+
+def defaults(home: Home, state: State, service: str) -> dict[str, str]:
+    """What a service gets unless the user says otherwise."""
+    chosen = {
+        "DARKROOM_BLOBS_URL": home.blobs.as_uri(),
+        "DARKROOM_PUBLIC_URL": gateway_url(state),
+        "DARKROOM_GATEWAY_HOST": LOOPBACK,
+        "DARKROOM_ANONYMOUS": "true",
+    }
+    return chosen | ({"DARKROOM_SECRET_KEY": state.secrets["seal"]} if service in SEALING_SERVICES else {})
+
+
+def addresses(home: Home, state: State, service: str) -> dict[str, str]:
+    """What belongs to this stack: another broker or database of the user's shell is not meant for it."""
+    return {
+        "DARKROOM_HOME": str(home.folder),
+        "DARKROOM_AMQP_URL": amqp_url(state),
+        "DARKROOM_POSTGRES_URL": postgres.url(state, service),
+        "DARKROOM_HEALTH_PORT": "0" if service == "gateway" else str(state.ports[service]),
+        "DARKROOM_GATEWAY_PORT": str(state.ports["gateway"]),
+        "DARKROOM_STACK_MARK": state.mark,
+    }
+
+
+def environment(home: Home, state: State, service: str, user: Mapping[str, str]) -> dict[str, str]:
+    """A service's environment: the stack's addresses, over the user's settings, over the stack's defaults."""
+    return defaults(home, state, service) | dict(user) | addresses(home, state, service)
+
+
+def programs(home: Home, state: State, extra: Mapping[str, str]) -> list[Program]:
+    """The five services; `extra` settings win over everything."""
+    user = users_settings()
+    return [
+        Program(
+            name=service,
+            command=(sys.executable, "-m", f"services.{service}.main"),
+            environment=environment(home, state, service, user) | dict(extra),
+            folder=CHECKOUT,
+            rank=2,
+            port=state.ports[service],
+        )
+        for service in SERVICES
+    ]

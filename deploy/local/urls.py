@@ -1,0 +1,36 @@
+"""The addresses of a stack, for those who talk to it from outside."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.local import postgres, rabbitmq, services
+from deploy.local.ports import LOOPBACK
+from deploy.local.state import SERVICES, Home, State
+
+
+@dataclass(frozen=True)
+class Urls:
+    """Addresses of a stack, passwords included. `postgres`: by service, each with its own role."""
+
+    gateway: str
+    amqp: str
+    management: str
+    management_user: str
+    management_password: str
+    postgres: Mapping[str, str]
+    postgres_owner: str
+    blobs: str
+
+    @classmethod
+    def of(cls, home: Home, state: State) -> "Urls":
+        """The addresses that a state stands for."""
+        return cls(
+            gateway=services.gateway_url(state),
+            amqp=services.amqp_url(state),
+            management=f"http://{LOOPBACK}:{state.ports['management']}",
+            management_user=rabbitmq.USER,
+            management_password=state.secrets["broker"],
+            postgres={service: postgres.url(state, service) for service in SERVICES},
+            postgres_owner=postgres.url(state),
+            blobs=home.blobs.as_uri(),
+        )

@@ -1,0 +1,26 @@
+"""The enhancer's knobs."""
+
+import os
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import SharedSettings
+
+
+class Settings(SharedSettings):
+    """Workers and their limits; seconds and bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
+
+    enhance_workers: int = Field(default_factory=lambda: os.cpu_count() or 2)
+    enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 8 per worker")
+    enhance_seconds_max: float = 60
+    enhance_memory_bytes_max: int = 2 << 30
+    source_pixels_max: int = 50_000_000
+    source_frames_max: int = 500
+
+    @property
+    def concurrency(self) -> int:
+        """Enough that no worker waits for the broker, few enough that replicas share the work."""
+        return self.enhance_concurrency or 8 * self.enhance_workers

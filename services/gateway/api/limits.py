@@ -1,0 +1,64 @@
+"""Pure ASGI middleware: request bodies are counted as they arrive, and other sites' scripts are kept out."""
+
+from urllib.parse import urlsplit
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class _TooLarge(Exception):
+    """The body is over the limit."""
+
+
+class BodyLimit:
+    """Answers 413 as soon as more than `bytes_max` of a body have come, whatever Content-Length says."""
+
+    def __init__(self, app: ASGIApp, bytes_max: int) -> None:
+        self._app = app
+        self._bytes_max = bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received, started = 0, False
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._bytes_max:
+                raise _TooLarge
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, counted, noted)
+        except _TooLarge:
+            if not started:
+                detail = f"The upload is larger than {self._bytes_max // 1_000_000} MB"
+                await JSONResponse({"detail": detail}, 413, {"Connection": "close"})(scope, receive, send)
+
+
+class SameSite:
+    """Refuses what a page of another site would have a browser do here without a key: unsafe methods, foreign hosts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
+            headers = dict(scope["headers"])
+            origin = headers.get(b"origin", b"").decode("latin-1")
+            if origin and urlsplit(origin).netloc != headers.get(b"host", b"").decode("latin-1"):
+                await JSONResponse({"detail": "Requests from other sites' pages are refused"}, 403)(
+                    scope, receive, send
+                )
+                return
+        await self._app(scope, receive, send)

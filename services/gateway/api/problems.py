@@ -1,0 +1,128 @@
+"""Error answers: `{"detail"}` at the products door, RFC 9457 problem details where no other system's shape is kept."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from services.gateway.idempotency import KeyReused, StillRunning
+from shared.db import Unavailable
+from shared.telemetry import log
+
+UNAVAILABLE = "Processing service temporarily unavailable. Please try again later or contact support."
+RETRY_SECONDS = "5"
+
+
+class ErrorDetail(BaseModel):
+    """The products door's error."""
+
+    detail: str = Field(examples=["Request with ID 01a1fc40-a233-74a1-9e9b-61c09a16c5cf not found"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = "about:blank"
+    title: str = Field(examples=["Conflict"])
+    status: int = Field(examples=[409])
+    detail: str = Field(examples=["the request has not ended"])
+
+
+class RowFault(BaseModel):
+    """What is wrong with one row of an upload."""
+
+    row: int = Field(examples=[2], description="1-based number of the data row; 0: the whole file")
+    column: str = Field(examples=["Input Image Urls"])
+    message: str = Field(examples=["Invalid image URL format in row 2"])
+    hint: str | None = None
+
+
+class UploadRefused(ErrorDetail):
+    """Why an upload is refused; `errors` for what is in the file, `problem` and `reason` for what stands beside it."""
+
+    detail: str = Field(examples=["Invalid image URL format in row 2"])
+    errors: list[RowFault] | None = None
+    problem: str | None = Field(None, examples=["url_invalid"])
+    reason: str | None = None
+
+
+Responses = dict[int | str, dict[str, Any]]
+"""Error answers of an operation, as its documentation names them."""
+
+UNAUTHORIZED: Responses = {401: {"model": ErrorDetail, "description": "An API key is needed"}}
+UNKNOWN: Responses = {**UNAUTHORIZED, 404: {"model": ErrorDetail, "description": "No such request"}}
+
+
+def conflict(description: str) -> Responses:
+    """A 409 that is answered with problem details."""
+    return {
+        409: {
+            "description": description,
+            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+        }
+    }
+
+
+class Refused(Exception):
+    """A request that is answered with an error in its door's own shape."""
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.content = {"detail": detail, **more}
+
+
+class ProblemRaised(Exception):
+    """A request that is answered with problem details."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+async def answer_refused(_: Request, error: Exception) -> JSONResponse:
+    """The door's own shape."""
+    assert isinstance(error, Refused)
+    return JSONResponse(error.content, error.status)
+
+
+async def answer_problem(_: Request, error: Exception) -> JSONResponse:
+    """Problem details."""
+    assert isinstance(error, ProblemRaised)
+    problem = Problem(title=HTTPStatus(error.status).phrase, status=error.status, detail=error.detail)
+    return JSONResponse(problem.model_dump(), error.status, media_type="application/problem+json")
+
+
+async def answer_key_reused(_: Request, error: Exception) -> JSONResponse:
+    """The Idempotency-Key stands for something else."""
+    return JSONResponse({"detail": error.__doc__ or ""}, 422)
+
+
+async def answer_still_running(_: Request, error: Exception) -> JSONResponse:
+    """The Idempotency-Key's first request is not answered yet."""
+    return JSONResponse({"detail": error.__doc__ or ""}, 409, headers={"Retry-After": RETRY_SECONDS})
+
+
+async def answer_unavailable(request: Request, error: Exception) -> JSONResponse:
+    """The database is away for the moment."""
+    log.warning("request.unavailable", path=request.url.path, error=repr(error))
+    return JSONResponse({"detail": UNAVAILABLE}, 503, headers={"Retry-After": RETRY_SECONDS})
+
+
+async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+    """Our own mistake: said without its insides."""
+    log.error("request.failed", path=request.url.path, exc_info=error)
+    return JSONResponse({"detail": "Internal server error"}, 500)
+
+
+ANSWERS: dict[type[Exception], Any] = {
+    Refused: answer_refused,
+    ProblemRaised: answer_problem,
+    KeyReused: answer_key_reused,
+    StillRunning: answer_still_running,
+    **dict.fromkeys(Unavailable, answer_unavailable),
+    Exception: answer_unexpected,
+}

@@ -1,0 +1,163 @@
+"""What the gateway learns from events: each becomes a row for the projection."""
+
+from services.gateway.ports import Ports
+from services.gateway.projection import RECORDERS
+from services.gateway.store.balances import Balance, TokensDecided
+from services.gateway.store.deliveries import Attempt
+from services.gateway.store.exports import ExportEnded
+from services.gateway.store.images import ImageEnded
+from shared.errors import Problem
+from shared.events import (
+    Event,
+    ExportCompleted,
+    ExportFailed,
+    ImageCancelled,
+    ImageEnhanced,
+    ImageFailed,
+    TokenEvent,
+    TokensCaptured,
+    TokensDeclined,
+    TokensGranted,
+    TokensHeld,
+    TokensVoided,
+    WebhookAbandoned,
+    WebhookDelivered,
+    WebhookEvent,
+    WebhookRefused,
+)
+from shared.outcome import Handler, Outcome, Service
+
+
+async def on_image_enhanced(event: ImageEnhanced, ports: Ports) -> Outcome:
+    """An image succeeded."""
+    ended = ImageEnded(
+        event.job_id,
+        event.image_id,
+        event.run,
+        "succeeded",
+        digest=event.rendition.digest,
+        format=event.rendition.format,
+        width=event.rendition.width,
+        height=event.rendition.height,
+        source_bytes=event.original.size_bytes,
+        rendition_bytes=event.rendition.size_bytes,
+        cache_hit=event.cache_hit,
+        attempts=event.timeline.fetch_attempts,
+        fetch_seconds=event.timeline.fetch_seconds,
+        enhance_seconds=event.timeline.enhance_seconds,
+    )
+    return Outcome(record=[ended])
+
+
+async def on_image_failed(event: ImageFailed, ports: Ports) -> Outcome:
+    """An image failed, and why."""
+    ended = ImageEnded(
+        event.job_id,
+        event.image_id,
+        event.run,
+        "failed",
+        problem=event.problem,
+        detail=event.detail,
+        attempts=event.attempts,
+    )
+    return Outcome(record=[ended])
+
+
+async def on_image_cancelled(event: ImageCancelled, ports: Ports) -> Outcome:
+    """Images were stopped on their way."""
+    return Outcome(
+        record=[
+            ImageEnded(event.job_id, image.image_id, event.run, "cancelled", problem="cancelled")
+            for image in event.images
+        ]
+    )
+
+
+async def on_tokens_held(event: TokensHeld, ports: Ports) -> Outcome:
+    """A run may begin."""
+    return Outcome(record=[TokensDecided(event.job_id, event.run, held=True), _balance(event)])
+
+
+async def on_tokens_declined(event: TokensDeclined, ports: Ports) -> Outcome:
+    """A run must not begin."""
+    return Outcome(record=[TokensDecided(event.job_id, event.run, held=False), _balance(event)])
+
+
+async def on_tokens_changed(event: TokenEvent, ports: Ports) -> Outcome:
+    """An account's balance changed."""
+    return Outcome(record=[_balance(event)])
+
+
+def _balance(event: TokenEvent) -> Balance:
+    return Balance(event.account_id, event.balance, event.held, event.account_version)
+
+
+async def on_export_completed(event: ExportCompleted, ports: Ports) -> Outcome:
+    """A file is ready."""
+    ended = ExportEnded(
+        event.export_id, event.job_id, "completed", digest=event.digest, size_bytes=event.size_bytes, rows=event.rows
+    )
+    return Outcome(record=[ended])
+
+
+async def on_export_failed(event: ExportFailed, ports: Ports) -> Outcome:
+    """A file cannot be made."""
+    return Outcome(
+        record=[ExportEnded(event.export_id, event.job_id, "failed", problem=event.problem, detail=event.detail)]
+    )
+
+
+async def on_webhook_delivered(event: WebhookDelivered, ports: Ports) -> Outcome:
+    """A receiver took a message."""
+    return Outcome(record=[_attempt(event, "delivered")])
+
+
+async def on_webhook_refused(event: WebhookRefused, ports: Ports) -> Outcome:
+    """An attempt failed, and another one follows."""
+    return Outcome(record=[_attempt(event, "pending")])
+
+
+async def on_webhook_abandoned(event: WebhookAbandoned, ports: Ports) -> Outcome:
+    """A message is not tried again."""
+    return Outcome(record=[_attempt(event, "abandoned")])
+
+
+def _attempt(event: WebhookEvent, state: str) -> Attempt:
+    return Attempt(
+        event.delivery_id,
+        event.account_id,
+        event.job_id,
+        event.message_id,
+        event.url,
+        state,
+        event.attempt,
+        event.attempted_at,
+        event.next_attempt_at if isinstance(event, WebhookRefused) else None,
+        event.status,
+        event.problem,
+        event.detail,
+    )
+
+
+def gave_up(event: Event, problem: Problem, attempts: int) -> Outcome | None:
+    """News that cannot be recorded stays among the dead letters, to be sent in again."""
+    return None
+
+
+HANDLERS: dict[type[Event], Handler] = {
+    ImageEnhanced: on_image_enhanced,
+    ImageFailed: on_image_failed,
+    ImageCancelled: on_image_cancelled,
+    TokensGranted: on_tokens_changed,
+    TokensHeld: on_tokens_held,
+    TokensDeclined: on_tokens_declined,
+    TokensCaptured: on_tokens_changed,
+    TokensVoided: on_tokens_changed,
+    ExportCompleted: on_export_completed,
+    ExportFailed: on_export_failed,
+    WebhookDelivered: on_webhook_delivered,
+    WebhookRefused: on_webhook_refused,
+    WebhookAbandoned: on_webhook_abandoned,
+}
+
+SERVICE = Service("gateway", HANDLERS, RECORDERS, gave_up)

@@ -1,0 +1,137 @@
+"""Intake: an uploaded file of images becomes a job, all of it or nothing, in flat memory.
+
+The file is on disk already (the multipart parser spools it), so that no database connection waits for a slow caller.
+A thread parses it and writes COPY's text format; one transaction holds the images, the job and the event.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+import asyncpg
+
+from services.gateway import secrets
+from services.gateway.ports import Ports
+from services.gateway.store import images, jobs
+from services.gateway.store.jobs import NewJob
+from shared import outbox
+from shared.envelope import new_id, new_traceparent
+from shared.events import JobSubmitted
+from shared.facts import JobKind, Recipe
+from shared.outcome import Connection
+
+COPY_ROWS = 2_000
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+NewImage = tuple[int, object, str, int, int, str]
+"""One image: item (from 1), the item's key, its name, position in the item (from 0), the item's size, URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a door takes in: who, what to do, and how to read the images, in order."""
+
+    account_id: str
+    kind: JobKind
+    recipe: Recipe
+    file_name: str
+    webhook_url: str | None
+    webhook_secret: str | None
+    images: Callable[[], Iterator[NewImage]]
+
+
+@dataclass(slots=True)
+class _Tally:
+    images: int = 0
+    items: int = 0
+
+
+async def submit(ports: Ports, submission: Submission, also: "Also | None" = None) -> asyncpg.Record:
+    """Accept a job; returns its row. Raises what reading the images raises, and then nothing is left behind.
+
+    also: work for the same transaction, e.g. keeping the answer under an idempotency key.
+    """
+    job_id, tally = new_id(), _Tally()
+    async with ports.database.transaction() as connection:
+        await images.copy_images(connection, _copied(submission, job_id, tally))
+        await images.mark_repeated(connection, job_id)
+        job = await jobs.insert_job(connection, _new_job(ports, submission, job_id, tally))
+        posted = await outbox.add(connection, [await _submitted(connection, ports, job, submission)])
+        if also:
+            await also(connection, job)
+        await jobs.notify(connection, [job_id])
+    ports.relay.publish(posted)
+    return job
+
+
+class Also(Protocol):
+    """Work for the transaction that accepts a job."""
+
+    async def __call__(self, connection: Connection, job: asyncpg.Record) -> None: ...
+
+
+def _new_job(ports: Ports, submission: Submission, job_id: UUID, tally: _Tally) -> NewJob:
+    return NewJob(
+        job_id=job_id,
+        account_id=submission.account_id,
+        kind=submission.kind,
+        recipe=submission.recipe,
+        price_tokens=ports.prices.price_of(submission.kind),
+        webhook_url=submission.webhook_url,
+        webhook_secret_sealed=ports.seal.seal(submission.webhook_secret) if submission.webhook_secret else None,
+        file_name=submission.file_name,
+        traceparent=new_traceparent(),
+        images_total=tally.images,
+        items_total=tally.items,
+    )
+
+
+async def _submitted(
+    connection: Connection, ports: Ports, job: asyncpg.Record, submission: Submission
+) -> outbox.Letter:
+    webhook = await secrets.webhook_for(
+        connection, ports.seal, job["account_id"], job["webhook_url"], job["webhook_secret_sealed"]
+    )
+    said = JobSubmitted(
+        account_id=job["account_id"],
+        job_id=job["job_id"],
+        kind=job["kind"],
+        recipe=submission.recipe,
+        images_total=job["images_total"],
+        price_tokens=job["price_tokens"],
+        webhook=webhook,
+    )
+    return outbox.following(job["traceparent"], said, source="gateway")
+
+
+async def _copied(submission: Submission, job_id: UUID, tally: _Tally) -> AsyncIterator[bytes]:
+    """COPY's text format, piece by piece; each piece is made in a thread."""
+    rows = _rows(submission, job_id, tally)
+    while piece := await asyncio.to_thread(_take, rows):
+        yield piece
+
+
+def _take(rows: Iterator[str]) -> bytes:
+    piece = []
+    for row in rows:
+        piece.append(row)
+        if len(piece) >= COPY_ROWS:
+            break
+    return "".join(piece).encode()
+
+
+def _rows(submission: Submission, job_id: UUID, tally: _Tally) -> Iterator[str]:
+    for seq, (item, key, name, position, size, url) in enumerate(submission.images()):
+        tally.images = seq + 1
+        tally.items = item
+        yield (
+            f"{new_id()}\t{job_id}\t{seq}\t{item}\t{_escaped(str(key))}\t{_escaped(name)}"
+            f"\t{position}\t{size}\t{_escaped(url)}\n"
+        )
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES) if "\\" in text or not text.isprintable() else text

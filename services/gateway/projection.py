@@ -1,0 +1,133 @@
+"""The projection: what events say becomes the rows that all status comes from.
+
+States only move forward and terminal states absorb, so that any order and any repetition of events gives the same rows.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.gateway.store import balances, deliveries, exports, images, jobs
+from services.gateway.store.balances import Balance, TokensDecided
+from services.gateway.store.deliveries import Attempt
+from services.gateway.store.exports import ExportEnded
+from services.gateway.store.images import ImageEnded
+from services.gateway.store.jobs import Progress
+from shared.events import Event, JobCompleted
+from shared.outcome import Connection, Recorder
+
+
+async def record_images(connection: Connection, ended: Sequence[ImageEnded]) -> Sequence[Event]:
+    """End images, move their jobs' counters, and complete the jobs whose last image this was."""
+    first = {image.image_id: image for image in reversed(ended)}
+    job_ids = sorted({image.job_id for image in ended})
+    await jobs.lock_jobs(connection, job_ids)
+    changed = await images.mark_ended(connection, [first[image_id] for image_id in sorted(first)])
+    if not changed:
+        return ()
+    progress = progress_of(changed)
+    for job_id, items in (await _items_ended(connection, changed)).items():
+        progress[job_id].items_ended = items
+    await jobs.add_progress(connection, progress)
+    return await complete(connection, sorted(progress))
+
+
+async def complete(connection: Connection, job_ids: Sequence[UUID]) -> list[Event]:
+    """End the jobs that have nothing left to do, and tell those who wait for any of these."""
+    completed = await jobs.mark_completed(connection, job_ids)
+    await jobs.notify(connection, job_ids)
+    return [job_completed(row) for row in completed]
+
+
+def progress_of(changed: Sequence[asyncpg.Record]) -> dict[UUID, Progress]:
+    """What images that have just ended mean for their jobs' counters."""
+    progress: dict[UUID, Progress] = defaultdict(Progress)
+    for row in changed:
+        job = progress[row["job_id"]]
+        job.in_flight -= 1
+        setattr(job, row["state"], getattr(job, row["state"]) + 1)
+        job.source_bytes += row["source_bytes"] or 0
+        job.rendition_bytes += row["rendition_bytes"] or 0
+    return progress
+
+
+async def _items_ended(connection: Connection, changed: Sequence[asyncpg.Record]) -> dict[UUID, int]:
+    ended: dict[UUID, int] = defaultdict(int)
+    open_items: dict[tuple[UUID, int], int] = {}
+    for row in changed:
+        if row["item_size"] == 1:
+            ended[row["job_id"]] += 1
+        else:
+            open_items[row["job_id"], row["seq"] - row["position"]] = row["item_size"]
+    if open_items:
+        found = await images.count_items_ended(
+            connection,
+            [job_id for job_id, _ in open_items],
+            [first_seq for _, first_seq in open_items],
+            list(open_items.values()),
+        )
+        for job_id, items in found.items():
+            ended[job_id] += items
+    return ended
+
+
+def job_completed(row: asyncpg.Record) -> JobCompleted:
+    """The event that says a job has ended."""
+    completed_at: datetime = row["completed_at"]
+    return JobCompleted(
+        account_id=row["account_id"],
+        job_id=row["job_id"],
+        kind=row["kind"],
+        run=row["run"],
+        state=row["state"],
+        images_total=row["images_total"],
+        images_succeeded=row["images_succeeded"],
+        images_failed=row["images_failed"],
+        images_cancelled=row["images_cancelled"],
+        items_total=row["items_total"],
+        items_ended=row["items_ended"],
+        completed_at=completed_at,
+    )
+
+
+async def record_tokens(connection: Connection, decided: Sequence[TokensDecided]) -> Sequence[Event]:
+    """Let a run begin, or stop it, as the ledger has decided."""
+    await jobs.lock_jobs(connection, sorted({each.job_id for each in decided}))
+    for each in decided:
+        mark = jobs.mark_open if each.held else jobs.mark_declined
+        await mark(connection, each.job_id, each.run)
+    await jobs.notify(connection, sorted({each.job_id for each in decided}))
+    return ()
+
+
+async def record_exports(connection: Connection, ended: Sequence[ExportEnded]) -> Sequence[Event]:
+    """Note which files are ready or cannot be made."""
+    await exports.mark_ended(connection, ended)
+    await jobs.notify(connection, sorted({each.job_id for each in ended}))
+    return ()
+
+
+async def record_attempts(connection: Connection, attempts: Sequence[Attempt]) -> Sequence[Event]:
+    """Keep the log of webhook messages and their attempts."""
+    await deliveries.upsert_deliveries(connection, attempts)
+    await deliveries.insert_attempts(connection, attempts)
+    await jobs.notify(connection, sorted({attempt.job_id for attempt in attempts}))
+    return ()
+
+
+async def record_balances(connection: Connection, found: Sequence[Balance]) -> Sequence[Event]:
+    """Keep each account's newest balance."""
+    await balances.upsert_balances(connection, found)
+    return ()
+
+
+RECORDERS: dict[type, Recorder] = {
+    ImageEnded: record_images,
+    TokensDecided: record_tokens,
+    Balance: record_balances,
+    ExportEnded: record_exports,
+    Attempt: record_attempts,
+}

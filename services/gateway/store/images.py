@@ -1,0 +1,184 @@
+"""SQL over images: copied in once, let into the pipeline in order, ended once per run."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from shared.outcome import Connection
+
+COPY_SECONDS_MAX = 900
+COLUMNS = ("image_id", "job_id", "seq", "item", "item_key", "item_name", "position", "item_size", "source_url")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEnded:
+    """How an image ended in a run of its job."""
+
+    job_id: UUID
+    image_id: UUID
+    run: int
+    state: str
+    digest: str | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    source_bytes: int | None = None
+    rendition_bytes: int | None = None
+    cache_hit: bool | None = None
+    problem: str | None = None
+    detail: str | None = None
+    attempts: int = 0
+    fetch_seconds: float | None = None
+    enhance_seconds: float | None = None
+
+
+async def copy_images(connection: Connection, rows: AsyncIterator[bytes]) -> None:
+    """Copy images in COPY's text format, columns as in COLUMNS."""
+    await connection.copy_to_table("images", source=rows, columns=COLUMNS, timeout=COPY_SECONDS_MAX)
+
+
+async def mark_repeated(connection: Connection, job_id: UUID) -> None:
+    """Mark images whose source another image of the job names too."""
+    await connection.execute(
+        """
+        UPDATE images SET repeated = true
+        WHERE job_id = $1 AND source_url IN (
+            SELECT source_url FROM images
+            WHERE job_id = $1
+            GROUP BY source_url
+            HAVING count(*) > 1
+        )
+        """,
+        job_id,
+        timeout=COPY_SECONDS_MAX,
+    )
+
+
+async def list_pending(connection: Connection, job_id: UUID, from_seq: int, limit: int) -> list[asyncpg.Record]:
+    """The next images of a job that have not ended, in order."""
+    return await connection.fetch(
+        """
+        SELECT image_id, seq, item, item_key, item_name, position, item_size, source_url, repeated
+        FROM images
+        WHERE job_id = $1 AND seq >= $2 AND state = 'pending'
+        ORDER BY seq
+        LIMIT $3
+        """,
+        job_id,
+        from_seq,
+        limit,
+    )
+
+
+async def mark_cancelled(connection: Connection, image_ids: Sequence[UUID]) -> None:
+    """End images that were never let in."""
+    await connection.execute(
+        """
+        UPDATE images SET state = 'cancelled', problem = 'cancelled', ended_at = now()
+        WHERE image_id = ANY($1::uuid[]) AND state = 'pending'
+        """,
+        image_ids,
+    )
+
+
+async def mark_ended(connection: Connection, images: Sequence[ImageEnded]) -> list[asyncpg.Record]:
+    """End images; those that have ended already, or run again by now, stay as they are. Returns what changed."""
+    return await connection.fetch(
+        """
+        UPDATE images
+        SET state = ended.state::image_state, digest = ended.digest, format = ended.format, width = ended.width,
+            height = ended.height, source_bytes = ended.source_bytes, rendition_bytes = ended.rendition_bytes,
+            cache_hit = ended.cache_hit, problem = ended.problem, detail = ended.detail, attempts = ended.attempts,
+            fetch_seconds = ended.fetch_seconds, enhance_seconds = ended.enhance_seconds, ended_at = now()
+        FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::int[], $8::bigint[],
+                    $9::bigint[], $10::bool[], $11::text[], $12::text[], $13::int[], $14::real[], $15::real[])
+             AS ended (image_id, run, state, digest, format, width, height, source_bytes, rendition_bytes, cache_hit,
+                       problem, detail, attempts, fetch_seconds, enhance_seconds)
+        WHERE images.image_id = ended.image_id AND images.run = ended.run AND images.state = 'pending'
+        RETURNING images.job_id, images.seq, images.position, images.item_size, images.state::text AS state,
+                  images.source_bytes, images.rendition_bytes
+        """,
+        *_columns(
+            images,
+            "image_id", "run", "state", "digest", "format", "width", "height", "source_bytes", "rendition_bytes",
+            "cache_hit", "problem", "detail", "attempts", "fetch_seconds", "enhance_seconds",
+        ),
+    )  # fmt: skip
+
+
+async def count_items_ended(
+    connection: Connection, job_ids: Sequence[UUID], first_seqs: Sequence[int], sizes: Sequence[int]
+) -> dict[UUID, int]:
+    """Of these items (by their first image and number of images), how many per job have no pending image."""
+    rows = await connection.fetch(
+        """
+        SELECT item.job_id, count(*) AS items
+        FROM unnest($1::uuid[], $2::int[], $3::int[]) AS item (job_id, first_seq, size)
+        WHERE NOT EXISTS (
+            SELECT FROM images
+            WHERE images.job_id = item.job_id AND images.seq >= item.first_seq
+              AND images.seq < item.first_seq + item.size AND images.state = 'pending'
+        )
+        GROUP BY item.job_id
+        """,
+        job_ids,
+        first_seqs,
+        sizes,
+    )
+    return {row["job_id"]: row["items"] for row in rows}
+
+
+async def restart_failed(connection: Connection, job_id: UUID, run: int) -> asyncpg.Record:
+    """Make a job's failed images pending again for a further run; returns how many images and items these are."""
+    row = await connection.fetchrow(
+        """
+        WITH restarted AS (
+            UPDATE images SET state = 'pending', run = $2, problem = NULL, detail = NULL, attempts = 0, ended_at = NULL
+            WHERE job_id = $1 AND state = 'failed'
+            RETURNING item
+        )
+        SELECT count(*)::int AS images, count(DISTINCT item)::int AS items FROM restarted
+        """,
+        job_id,
+        run,
+        timeout=COPY_SECONDS_MAX,
+    )
+    assert row is not None
+    return row
+
+
+async def list_page(connection: Connection, job_id: UUID, from_seq: int, limit: int) -> list[asyncpg.Record]:
+    """A page of a job's images with what became of them, in order."""
+    return await connection.fetch(
+        """
+        SELECT image_id, seq, item, item_key, item_name, position, item_size, source_url, state::text AS state,
+               format, problem, detail, attempts
+        FROM images
+        WHERE job_id = $1 AND seq >= $2
+        ORDER BY seq
+        LIMIT $3
+        """,
+        job_id,
+        from_seq,
+        limit,
+    )
+
+
+async def find_rendition(connection: Connection, account_id: str, image_id: UUID) -> asyncpg.Record | None:
+    """The output of an image that succeeded."""
+    return await connection.fetchrow(
+        """
+        SELECT images.digest, images.format, images.rendition_bytes
+        FROM images JOIN jobs USING (job_id)
+        WHERE images.image_id = $1 AND jobs.account_id = $2 AND images.state = 'succeeded'
+        """,
+        image_id,
+        account_id,
+    )
+
+
+def _columns(rows: Sequence[Any], *names: str) -> list[list[Any]]:
+    return [[getattr(row, name) for row in rows] for name in names]

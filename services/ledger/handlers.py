@@ -1,0 +1,50 @@
+"""The ledger's handlers: which rows an event is worth. What they change is decided by the database."""
+
+from services.ledger import domain, recorders
+from services.ledger.domain import Account, Usage
+from services.ledger.ports import Ports
+from shared.errors import Problem
+from shared.events import Event, ImageCancelled, ImageEnhanced, ImageFailed, JobSubmitted
+from shared.outcome import Handler, Outcome, Service
+
+
+async def on_job_submitted(event: JobSubmitted, ports: Ports) -> Outcome:
+    """Open the account, and set the run's price aside."""
+    account = Account(event.account_id, ports.opening_tokens)
+    return Outcome(record=[account, *domain.hold_for(event)])
+
+
+async def on_image_enhanced(event: ImageEnhanced, _ports: Ports) -> Outcome:
+    """Capture the image's price."""
+    usage = Usage(
+        event.account_id,
+        images_succeeded=1,
+        source_bytes=event.original.size_bytes,
+        rendition_bytes=event.rendition.size_bytes,
+    )
+    return Outcome(record=[*domain.settle_image(event, "succeeded"), usage])
+
+
+async def on_image_failed(event: ImageFailed, _ports: Ports) -> Outcome:
+    """Void the image's price."""
+    return Outcome(record=[*domain.settle_image(event, "failed"), Usage(event.account_id, images_failed=1)])
+
+
+async def on_image_cancelled(event: ImageCancelled, _ports: Ports) -> Outcome:
+    """Void the price of every image that will never run."""
+    usage = Usage(event.account_id, images_cancelled=len(event.images))
+    return Outcome(record=[*domain.settle_cancelled(event), usage])
+
+
+def gave_up(_event: Event, _problem: Problem, _attempts: int) -> None:
+    """Nothing is booked by guess: the message stays among the dead letters until somebody sends it again."""
+
+
+HANDLERS: dict[type[Event], Handler] = {
+    JobSubmitted: on_job_submitted,
+    ImageEnhanced: on_image_enhanced,
+    ImageFailed: on_image_failed,
+    ImageCancelled: on_image_cancelled,
+}
+
+SERVICE = Service(name="ledger", handlers=HANDLERS, recorders=recorders.RECORDERS, gave_up=gave_up)

@@ -1,0 +1,17 @@
+"""ledger: tokens, held for a run, captured or voided image by image; and the usage meter."""
+
+from pathlib import Path
+
+from services.ledger.handlers import SERVICE
+from services.ledger.ports import open_ports
+from services.ledger.settings import Settings
+from shared import service
+
+if __name__ == "__main__":
+    settings = Settings()
+    service.main(
+        SERVICE,
+        settings,
+        lambda _: open_ports(settings),
+        migrations=[Path(__file__).parent / "migrations"],
+    )

@@ -1,0 +1,269 @@
+"""The only file that speaks AMQP: connect, declare, publish with confirms, consume, watchdog.
+
+A `Bus` is open or closed as a whole: whatever goes wrong with a connection, a channel or a consumer ends the
+connection, and `keep_open` makes a new one. Nothing is remembered across connections but the subscriptions.
+"""
+
+import asyncio
+import os
+import socket
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import aio_pika
+import aiormq
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aiormq.channel import Channel as WireChannel
+from pamqp import commands as wire
+
+from shared.acknowledgement import Acknowledgement
+from shared.declaration import declare_surely
+from shared.envelope import CONTENT_TYPE, Enclosed
+from shared.telemetry import CONSUMERS_UP, log
+from shared.topology import EVENTS_EXCHANGE, Subscription, subscriptions
+
+CONNECT_SECONDS_MAX = 10
+OPEN_SECONDS_MAX = 60
+PUBLISH_SECONDS_MAX = 10
+WATCHDOG_SECONDS = 15
+RECONNECT_SECONDS = 0.5
+HEARTBEAT_SECONDS = 30
+
+
+GONE = (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError)
+"""What a broker that is away, or a channel that has ended, raises."""
+
+
+class Closed(Exception):
+    """The broker is away, or did not confirm: whether it has the message is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is published: an enclosed event, and where this attempt goes."""
+
+    enclosed: Enclosed
+    queue: str | None = None
+    attempt: int = 1
+    first_attempt_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as it came: which attempt this is by our count, and how often the broker has handed it out."""
+
+    subscription: Subscription
+    body: bytes
+    attempt: int
+    first_attempt_at: datetime
+    deliveries: int
+    tag: int
+    channel: "_Consuming" = field(repr=False)
+
+
+@dataclass(eq=False, slots=True)
+class _Consuming:
+    """A channel that one subscription is consumed on."""
+
+    wire: WireChannel
+    acknowledgement: Acknowledgement = field(default_factory=Acknowledgement)
+
+    async def ack(self, tags: Sequence[int]) -> None:
+        together, singles = self.acknowledgement.settle(tags)
+        if together:
+            await self.wire.basic_ack(together, multiple=True, wait=False)
+        for tag in singles:
+            await self.wire.basic_ack(tag, wait=False)
+
+
+async def ack(deliveries: Sequence[Delivery]) -> None:
+    """Best effort: after a reconnect the broker delivers again, and the inbox knows the event."""
+    tags: dict[_Consuming, list[int]] = defaultdict(list)
+    for delivery in deliveries:
+        tags[delivery.channel].append(delivery.tag)
+    for channel, ended in tags.items():
+        try:
+            await channel.ack(ended)
+        except GONE:
+            log.debug("ack.failed", messages=len(ended))
+
+
+OnDelivery = Callable[[Delivery], Awaitable[None]]
+
+
+class Bus:
+    """One service's connection to the broker."""
+
+    def __init__(self, url: str, service: str, prefetch: Callable[[Subscription], int]) -> None:
+        self._url = url
+        self._service = service
+        self._prefetch = prefetch
+        self._name = f"{service}@{socket.gethostname()}:{os.getpid()}"
+        self._connection: AbstractConnection | None = None
+        self._wire: WireChannel | None = None
+        self._queues: list[tuple[AbstractQueue, str]] = []
+        self._lost = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether events can be published now."""
+        return self._wire is not None and not self._lost.is_set()
+
+    @property
+    def consumers(self) -> int:
+        """From how many queues this process consumes."""
+        return len(self._queues) if self.is_open else 0
+
+    async def keep_open(self, on_delivery: OnDelivery) -> None:
+        """Be connected and consuming, again and again, until cancelled; the broker may be away at any time."""
+        while True:
+            try:
+                await self._open(on_delivery)
+                await self._watch()
+            except GONE as error:
+                log.warning("bus.lost", error=repr(error))
+            finally:
+                await self.close()
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def publish(self, publication: Publication) -> None:
+        """Publish and wait for the broker's confirm; raises Closed when it did not come."""
+        channel = self._wire
+        if channel is None or self._lost.is_set():
+            raise Closed("not connected")
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS_MAX):
+                confirmed = await channel.basic_publish(
+                    publication.enclosed.body,
+                    exchange="" if publication.queue else EVENTS_EXCHANGE,
+                    routing_key=publication.queue or publication.enclosed.type,
+                    properties=self._properties(publication),
+                    mandatory=True,
+                    wait=False,
+                )
+        except GONE as error:
+            raise Closed(repr(error)) from error
+        if not isinstance(confirmed, wire.Basic.Ack):
+            raise Closed(f"not confirmed: {confirmed!r}")
+
+    async def stop_consuming(self) -> None:
+        """Take no more messages; what is unacked stays ours until the connection closes."""
+        queues, self._queues = self._queues, []
+        for queue, tag in queues:
+            try:
+                await queue.cancel(tag, timeout=2)
+            except GONE:
+                return
+
+    async def close(self) -> None:
+        """End the connection: the broker hands unacked messages to others."""
+        connection, self._connection, self._wire, self._queues = self._connection, None, None, []
+        CONSUMERS_UP.labels(self._service).set(0)
+        if connection is not None:
+            try:
+                await asyncio.wait_for(connection.close(), 3)
+            except GONE:
+                log.debug("bus.close_failed")
+
+    async def _open(self, on_delivery: OnDelivery) -> None:
+        self._lost.clear()
+        async with asyncio.timeout(OPEN_SECONDS_MAX):
+            self._connection = await aio_pika.connect(
+                self._url,
+                timeout=CONNECT_SECONDS_MAX,
+                heartbeat=HEARTBEAT_SECONDS,
+                client_properties={"connection_name": self._name, "product": f"darkroom {self._service}"},
+            )
+            self._connection.close_callbacks.add(self._note_loss)
+            publishing = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            publishing.close_callbacks.add(self._note_loss)
+            await declare_surely(self._connection)
+            self._wire = _wire(await publishing.get_underlay_channel())
+        for subscription in subscriptions(self._service):
+            self._queues.append(await self._consume(subscription, on_delivery))
+        CONSUMERS_UP.labels(self._service).set(len(self._queues))
+        log.info("bus.open", consumers=len(self._queues))
+
+    async def _consume(self, subscription: Subscription, on_delivery: OnDelivery) -> tuple[AbstractQueue, str]:
+        assert self._connection is not None
+        channel = await self._connection.channel(publisher_confirms=False)
+        channel.close_callbacks.add(self._note_loss)
+        await channel.set_qos(prefetch_count=self._prefetch(subscription))
+        queue = await channel.get_queue(subscription.queue, ensure=False)
+        consuming = _Consuming(_wire(await channel.get_underlay_channel()))
+
+        async def receive(message: AbstractIncomingMessage) -> None:
+            await on_delivery(_delivery(subscription, message, consuming))
+
+        tag = await queue.consume(receive, consumer_tag=f"{self._name} {subscription.event.__name__} {uuid4().hex[:6]}")
+        return queue, tag
+
+    async def _watch(self) -> None:
+        """Return when the connection is lost, or when the broker does not count us among a queue's consumers."""
+        while not self._lost.is_set():
+            try:
+                await asyncio.wait_for(self._lost.wait(), WATCHDOG_SECONDS)
+            except TimeoutError:
+                await self._compare_consumers()
+
+    async def _compare_consumers(self) -> None:
+        assert self._connection is not None
+        async with asyncio.timeout(CONNECT_SECONDS_MAX):
+            channel = await self._connection.channel()
+            for queue, _ in self._queues:
+                found = await channel.declare_queue(queue.name, passive=True)
+                if not found.declaration_result.consumer_count:
+                    log.warning("bus.consumer_gone", queue=queue.name)
+                    self._lost.set()
+            await channel.close()
+
+    def _note_loss(self, *_: Any) -> None:
+        self._lost.set()
+
+    def _properties(self, publication: Publication) -> wire.Basic.Properties:
+        enclosed = publication.enclosed
+        headers: dict[str, Any] = {
+            "event_id": str(enclosed.event_id),
+            "subject": enclosed.subject,
+            "attempt": publication.attempt,
+            "traceparent": enclosed.traceparent,
+        }
+        if publication.first_attempt_at:
+            headers["first_attempt_at"] = publication.first_attempt_at.isoformat()
+        if publication.reason:
+            headers["reason"] = publication.reason[:500]
+        return wire.Basic.Properties(
+            content_type=CONTENT_TYPE,
+            delivery_mode=2,
+            message_id=uuid4().hex,  # fresh per attempt: returns are matched by it
+            message_type=enclosed.type,
+            app_id=self._service,
+            timestamp=datetime.now(UTC),
+            headers=headers,
+        )
+
+
+def _wire(channel: object) -> WireChannel:
+    """The channel below aio-pika's: its publish and ack need not wait for the socket to drain."""
+    assert isinstance(channel, WireChannel)
+    return channel
+
+
+def _delivery(subscription: Subscription, message: AbstractIncomingMessage, consuming: _Consuming) -> Delivery:
+    headers = message.headers
+    first = headers.get("first_attempt_at")
+    attempt, deliveries = headers.get("attempt", 1), headers.get("x-delivery-count", 0)
+    return Delivery(
+        subscription,
+        message.body,
+        attempt if isinstance(attempt, int) else 1,
+        datetime.fromisoformat(first) if isinstance(first, str) else datetime.now(UTC),
+        deliveries if isinstance(deliveries, int) else 0,
+        message.delivery_tag or 0,
+        consuming,
+    )

@@ -1,0 +1,287 @@
+"""Every event: the vocabulary of the system. What happened is said here once, and nowhere else.
+
+An event's `type` is its routing key and its schema's name. Field changes are additive within a version; a change of
+meaning is a new class with the next version. Image events carry what the next service needs, so that nobody has to ask.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.facts import Blob, Fact, FileFormat, JobKind, Label, Recipe, Source, StoppedImage, Timeline, Webhook
+
+
+class Event(Fact):
+    """Something that happened. Subclasses name themselves by `type`."""
+
+    type: ClassVar[str]
+
+
+class ImageEvent(Event):
+    """What every event about one image carries along."""
+
+    account_id: str
+    job_id: UUID
+    kind: JobKind
+    run: int = Field(1, description="which run of the job; a retry of failed images is the next run")
+    image_id: UUID
+    seq: int = Field(description="0-based place in the job")
+    label: Label
+    source: Source
+    recipe: Recipe
+    price_tokens: int = 0
+    timeline: Timeline
+
+    @classmethod
+    def following(cls, event: "ImageEvent", **facts: Any) -> Self:
+        """The event that follows `event` for the same image, with further facts."""
+        inherited = {name: getattr(event, name) for name in ImageEvent.model_fields}
+        return cls.model_validate({**inherited, **facts})
+
+
+class ImageRequested(ImageEvent):
+    """An image may enter the pipeline."""
+
+    type: ClassVar[str] = "image.requested.v1"
+
+
+class ImageFetched(ImageEvent):
+    """An image's source is in the blob store."""
+
+    type: ClassVar[str] = "image.fetched.v1"
+    blob: Blob
+
+
+class ImageEnhanced(ImageEvent):
+    """An image's rendition is in the blob store: it succeeded."""
+
+    type: ClassVar[str] = "image.enhanced.v1"
+    original: Blob
+    rendition: Blob
+    cache_hit: bool = False
+
+
+class ImageFailed(ImageEvent):
+    """An image will not succeed in this run, and why."""
+
+    type: ClassVar[str] = "image.failed.v1"
+    stage: Literal["fetch", "enhance"]
+    problem: str
+    detail: str = ""
+    attempts: int = 1
+
+
+class ImageCancelled(Event):
+    """Images of one job that will never run."""
+
+    type: ClassVar[str] = "image.cancelled.v1"
+    account_id: str
+    job_id: UUID
+    kind: JobKind
+    run: int = 1
+    price_tokens: int = 0
+    images: tuple[StoppedImage, ...]
+
+
+class JobSubmitted(Event):
+    """A job, or a further run of one, was accepted."""
+
+    type: ClassVar[str] = "job.submitted.v1"
+    account_id: str
+    job_id: UUID
+    kind: JobKind
+    run: int = 1
+    recipe: Recipe
+    images_total: int
+    price_tokens: int = Field(0, description="tokens per image that succeeds")
+    webhook: Webhook | None = None
+
+
+class JobControl(Event):
+    """What every event that steers a job carries; a higher version is newer."""
+
+    account_id: str
+    job_id: UUID
+    version: int
+
+
+class JobPaused(JobControl):
+    """Images of the job wait until it is resumed."""
+
+    type: ClassVar[str] = "job.paused.v1"
+
+
+class JobResumed(JobControl):
+    """Images of the job go on."""
+
+    type: ClassVar[str] = "job.resumed.v1"
+
+
+class JobCancelled(JobControl):
+    """Nothing more is to be spent on the job's images."""
+
+    type: ClassVar[str] = "job.cancelled.v1"
+
+
+class JobCompleted(Event):
+    """Every image of the run has ended."""
+
+    type: ClassVar[str] = "job.completed.v1"
+    account_id: str
+    job_id: UUID
+    kind: JobKind
+    run: int = 1
+    state: Literal["completed", "failed", "cancelled"]
+    images_total: int
+    images_succeeded: int
+    images_failed: int
+    images_cancelled: int
+    items_total: int
+    items_ended: int
+    completed_at: datetime
+
+
+class TokenEvent(Event):
+    """What every event of the ledger carries: the account after the change; a higher version is newer."""
+
+    account_id: str
+    amount: int
+    balance: int = Field(description="tokens that belong to the account, held ones included")
+    held: int = Field(description="tokens set aside for jobs")
+    account_version: int
+
+
+class TokensGranted(TokenEvent):
+    """An account was given tokens."""
+
+    type: ClassVar[str] = "tokens.granted.v1"
+
+
+class TokensHeld(TokenEvent):
+    """A run's whole price is set aside: it may start."""
+
+    type: ClassVar[str] = "tokens.held.v1"
+    job_id: UUID
+    run: int
+
+
+class TokensDeclined(TokenEvent):
+    """The account cannot pay for the run: it must not start."""
+
+    type: ClassVar[str] = "tokens.declined.v1"
+    job_id: UUID
+    run: int
+
+
+class TokensCaptured(TokenEvent):
+    """Images succeeded and were paid for."""
+
+    type: ClassVar[str] = "tokens.captured.v1"
+    job_id: UUID
+    run: int
+    images: int
+
+
+class TokensVoided(TokenEvent):
+    """Images failed or were cancelled: what was set aside for them is free again."""
+
+    type: ClassVar[str] = "tokens.voided.v1"
+    job_id: UUID
+    run: int
+    images: int
+
+
+class ExportRequested(Event):
+    """Somebody wants a job's results as a file."""
+
+    type: ClassVar[str] = "export.requested.v1"
+    account_id: str
+    export_id: UUID
+    job_id: UUID
+    run: int
+    format: FileFormat
+    layout: Literal["standard", "legacy"] = "standard"
+    images_total: int = Field(description="how many results the file must cover")
+
+
+class ExportCompleted(Event):
+    """The file is in the blob store."""
+
+    type: ClassVar[str] = "export.completed.v1"
+    export_id: UUID
+    job_id: UUID
+    digest: str
+    size_bytes: int
+    rows: int
+
+
+class ExportFailed(Event):
+    """The file cannot be made, and why."""
+
+    type: ClassVar[str] = "export.failed.v1"
+    export_id: UUID
+    job_id: UUID
+    problem: str
+    detail: str = ""
+
+
+class WebhookEvent(Event):
+    """What every event about a webhook message carries: its latest attempt."""
+
+    account_id: str
+    job_id: UUID
+    delivery_id: UUID
+    message_id: str
+    url: str
+    attempt: int
+    attempted_at: datetime
+    status: int | None = None
+    problem: str | None = None
+    detail: str = ""
+
+
+class WebhookRequested(Event):
+    """Somebody wants a job's webhook sent again."""
+
+    type: ClassVar[str] = "webhook.requested.v1"
+    account_id: str
+    job_id: UUID
+    delivery_id: UUID
+
+
+class WebhookDelivered(WebhookEvent):
+    """The receiver took the message."""
+
+    type: ClassVar[str] = "webhook.delivered.v1"
+
+
+class WebhookRefused(WebhookEvent):
+    """An attempt failed; the next one is due at `next_attempt_at`."""
+
+    type: ClassVar[str] = "webhook.refused.v1"
+    next_attempt_at: datetime
+
+
+class WebhookAbandoned(WebhookEvent):
+    """The message will not be tried again by itself."""
+
+    type: ClassVar[str] = "webhook.abandoned.v1"
+
+
+class SecretRotated(Event):
+    """An account signs its webhooks with these secrets from now on (sealed; the newest first)."""
+
+    type: ClassVar[str] = "secret.rotated.v1"
+    account_id: str
+    version: int
+    secrets_sealed: tuple[str, ...]
+
+
+def _declared(event: type[Event]) -> list[type[Event]]:
+    below = [found for child in event.__subclasses__() for found in _declared(child)]
+    return ([event] if "type" in event.__dict__ else []) + below
+
+
+EVENTS: dict[str, type[Event]] = {event.type: event for event in _declared(Event)}
