@@ -83,10 +83,10 @@ def parse_redirect(current: URL, location: str) -> Target:
         if _HAS_SCHEME.match(location):
             return parse_url(location)
         return parse_url(str(current.join(URL(location, encoded=_ENCODED_ALREADY.fullmatch(location) is not None))))
-    except ValueError as error:
-        raise Permanent("redirect_invalid", "The URL that the host redirects to cannot be parsed.") from error
+    except ValueError:
+        raise Permanent("redirect_invalid", "The URL that the host redirects to cannot be parsed.") from None
     except Permanent as refusal:
-        raise Permanent("redirect_invalid", f"The host redirects to a bad URL. {refusal.detail}") from refusal
+        raise Permanent("redirect_invalid", f"The host redirects to a bad URL. {refusal.detail}") from None
 
 
 def judge_target(target: Target, allowance: Allowance) -> None:
@@ -143,8 +143,8 @@ def _parse_origin(scheme: str, authority: str) -> Origin:
     try:
         url = URL(f"{scheme}://{authority}")
         host, port = url.raw_host or "", url.port or 0
-    except ValueError as error:
-        raise _invalid("has a host that cannot be read") from error
+    except ValueError:
+        raise _invalid("has a host that cannot be read") from None
     host = host.removesuffix(".")
     return Origin(f"{scheme}://{url.raw_authority}", host, port, _is_address(host))
 
