@@ -7,6 +7,7 @@ connection, and `keep_open` makes a new one. Nothing is remembered across connec
 import asyncio
 import os
 import socket
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,19 +16,26 @@ from uuid import uuid4
 
 import aio_pika
 import aiormq
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue, ExchangeType
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage, AbstractQueue
 from aiormq.channel import Channel as WireChannel
 from pamqp import commands as wire
 
+from shared.acknowledgement import Acknowledgement
+from shared.declaration import declare_surely
 from shared.envelope import CONTENT_TYPE, Enclosed
 from shared.telemetry import CONSUMERS_UP, log
-from shared.topology import DEAD_EXCHANGE, EVENTS_EXCHANGE, Subscription, subscriptions
+from shared.topology import EVENTS_EXCHANGE, Subscription, subscriptions
 
 CONNECT_SECONDS_MAX = 10
+OPEN_SECONDS_MAX = 60
 PUBLISH_SECONDS_MAX = 10
 WATCHDOG_SECONDS = 15
 RECONNECT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 30
+
+
+GONE = (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError)
+"""What a broker that is away, or a channel that has ended, raises."""
 
 
 class Closed(Exception):
@@ -54,14 +62,35 @@ class Delivery:
     attempt: int
     first_attempt_at: datetime
     deliveries: int
-    _message: AbstractIncomingMessage = field(repr=False)
+    tag: int
+    channel: "_Consuming" = field(repr=False)
 
-    async def ack(self) -> None:
-        """Best effort: after a reconnect the broker delivers again, and the inbox knows the event."""
+
+@dataclass(eq=False, slots=True)
+class _Consuming:
+    """A channel that one subscription is consumed on."""
+
+    wire: WireChannel
+    acknowledgement: Acknowledgement = field(default_factory=Acknowledgement)
+
+    async def ack(self, tags: Sequence[int]) -> None:
+        together, singles = self.acknowledgement.settle(tags)
+        if together:
+            await self.wire.basic_ack(together, multiple=True, wait=False)
+        for tag in singles:
+            await self.wire.basic_ack(tag, wait=False)
+
+
+async def ack(deliveries: Sequence[Delivery]) -> None:
+    """Best effort: after a reconnect the broker delivers again, and the inbox knows the event."""
+    tags: dict[_Consuming, list[int]] = defaultdict(list)
+    for delivery in deliveries:
+        tags[delivery.channel].append(delivery.tag)
+    for channel, ended in tags.items():
         try:
-            await self._message.ack()
-        except (aiormq.AMQPError, aio_pika.exceptions.ChannelInvalidStateError, ConnectionError, RuntimeError):
-            log.debug("ack.failed", queue=self.subscription.queue)
+            await channel.ack(ended)
+        except GONE:
+            log.debug("ack.failed", messages=len(ended))
 
 
 OnDelivery = Callable[[Delivery], Awaitable[None]]
@@ -96,7 +125,7 @@ class Bus:
             try:
                 await self._open(on_delivery)
                 await self._watch()
-            except (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError) as error:
+            except GONE as error:
                 log.warning("bus.lost", error=repr(error))
             finally:
                 await self.close()
@@ -117,7 +146,7 @@ class Bus:
                     mandatory=True,
                     wait=False,
                 )
-        except (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError) as error:
+        except GONE as error:
             raise Closed(repr(error)) from error
         if not isinstance(confirmed, wire.Basic.Ack):
             raise Closed(f"not confirmed: {confirmed!r}")
@@ -128,7 +157,7 @@ class Bus:
         for queue, tag in queues:
             try:
                 await queue.cancel(tag, timeout=2)
-            except (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError):
+            except GONE:
                 return
 
     async def close(self) -> None:
@@ -138,12 +167,12 @@ class Bus:
         if connection is not None:
             try:
                 await asyncio.wait_for(connection.close(), 3)
-            except (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError):
+            except GONE:
                 log.debug("bus.close_failed")
 
     async def _open(self, on_delivery: OnDelivery) -> None:
         self._lost.clear()
-        async with asyncio.timeout(CONNECT_SECONDS_MAX):
+        async with asyncio.timeout(OPEN_SECONDS_MAX):
             self._connection = await aio_pika.connect(
                 self._url,
                 timeout=CONNECT_SECONDS_MAX,
@@ -153,10 +182,8 @@ class Bus:
             self._connection.close_callbacks.add(self._note_loss)
             publishing = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
             publishing.close_callbacks.add(self._note_loss)
-            await declare(publishing)
-            wire_channel = await publishing.get_underlay_channel()
-            assert isinstance(wire_channel, WireChannel)  # its publish need not wait for the socket to drain
-            self._wire = wire_channel
+            await declare_surely(self._connection)
+            self._wire = _wire(await publishing.get_underlay_channel())
         for subscription in subscriptions(self._service):
             self._queues.append(await self._consume(subscription, on_delivery))
         CONSUMERS_UP.labels(self._service).set(len(self._queues))
@@ -168,9 +195,10 @@ class Bus:
         channel.close_callbacks.add(self._note_loss)
         await channel.set_qos(prefetch_count=self._prefetch(subscription))
         queue = await channel.get_queue(subscription.queue, ensure=False)
+        consuming = _Consuming(_wire(await channel.get_underlay_channel()))
 
         async def receive(message: AbstractIncomingMessage) -> None:
-            await on_delivery(_delivery(subscription, message))
+            await on_delivery(_delivery(subscription, message, consuming))
 
         tag = await queue.consume(receive, consumer_tag=f"{self._name} {subscription.event.__name__} {uuid4().hex[:6]}")
         return queue, tag
@@ -220,7 +248,13 @@ class Bus:
         )
 
 
-def _delivery(subscription: Subscription, message: AbstractIncomingMessage) -> Delivery:
+def _wire(channel: object) -> WireChannel:
+    """The channel below aio-pika's: its publish and ack need not wait for the socket to drain."""
+    assert isinstance(channel, WireChannel)
+    return channel
+
+
+def _delivery(subscription: Subscription, message: AbstractIncomingMessage, consuming: _Consuming) -> Delivery:
     headers = message.headers
     first = headers.get("first_attempt_at")
     attempt, deliveries = headers.get("attempt", 1), headers.get("x-delivery-count", 0)
@@ -230,28 +264,6 @@ def _delivery(subscription: Subscription, message: AbstractIncomingMessage) -> D
         attempt if isinstance(attempt, int) else 1,
         datetime.fromisoformat(first) if isinstance(first, str) else datetime.now(UTC),
         deliveries if isinstance(deliveries, int) else 0,
-        message,
+        message.delivery_tag or 0,
+        consuming,
     )
-
-
-async def declare(channel: AbstractChannel, wanted: Sequence[Subscription] | None = None) -> None:
-    """Declare the whole topology, dead letters first; every service does, so that no event is ever unroutable."""
-    dead = await channel.declare_exchange(
-        DEAD_EXCHANGE,
-        ExchangeType.DIRECT,
-        durable=True,
-        arguments={"purpose": "messages that a service could not handle; each goes to its queue's .dead"},
-    )
-    events = await channel.declare_exchange(
-        EVENTS_EXCHANGE,
-        ExchangeType.TOPIC,
-        durable=True,
-        arguments={"purpose": "everything that happens; the routing key is the event's type"},
-    )
-    for subscription in wanted or subscriptions():
-        parked = await channel.declare_queue(
-            subscription.dead_queue, durable=True, arguments={**subscription.dead_arguments}
-        )
-        await parked.bind(dead, subscription.dead_queue, arguments={"purpose": "kept for redrive"})
-        queue = await channel.declare_queue(subscription.queue, durable=True, arguments={**subscription.arguments})
-        await queue.bind(events, subscription.event.type, arguments={"purpose": subscription.purpose})

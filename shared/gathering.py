@@ -8,8 +8,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from shared import inbox, outbox
-from shared.bus import Delivery
+from shared.bus import Delivery, ack
 from shared.db import Database, Unavailable
 from shared.envelope import Envelope, child_traceparent, enclose, new_traceparent, subject_of
 from shared.errors import NotYet, Transient
@@ -103,7 +105,7 @@ class Gatherer:
             try:
                 await self._commit(batch)
                 return
-            except Unavailable as error:
+            except (*Unavailable, asyncpg.DeadlockDetectedError) as error:
                 log.warning("commit.database_away", error=repr(error), events=len(batch))
                 await asyncio.sleep(DATABASE_AWAY_SECONDS)
             except Exception as error:
@@ -130,8 +132,7 @@ class Gatherer:
         self._relay.publish(posted)
         COMMIT_EVENTS.labels(self._service.name).observe(len(batch))
         COMMIT_SECONDS.labels(self._service.name).observe(time.perf_counter() - started)
-        for finished in batch:
-            await finished.delivery.ack()
+        await ack([finished.delivery for finished in batch])
 
     async def _write(self, connection: Connection, batch: Sequence[Finished]) -> list[Posted]:
         done = {

@@ -23,6 +23,7 @@ class SharedSettings(BaseSettings):
         validation_alias=AliasChoices("DARKROOM_PUBLIC_URL", "API_BASE_URL"),
     )
     secret_key: str = Field("", description="Fernet key that seals webhook secrets inside events")
+    secret_key_file: Path | None = Field(None, description="where the key is kept, and made, when secret_key is empty")
     fetch_ports: str = "80,443"
     fetch_allow: str = Field("", description="exceptions to the address guard, e.g. 127.0.0.1/32 or 10.0.0.0/8:8080")
     drain_seconds: float = 15

@@ -14,7 +14,7 @@ from deploy.local.identity import ProcessIdentity
 from deploy.local.state import PORT_NAMES, Home, State
 
 LOCK_SECONDS_MAX = 3
-ORPHAN_SECONDS_MAX = 15
+ORPHAN_SECONDS_MAX = 5
 GATEWAY_PORT = 8000
 
 

@@ -134,8 +134,9 @@ class Stack:
         wait_until(is_decided, HEALTHY_SECONDS_MAX)
         ill = [name for name in names if name not in rows or rows[name].health != "healthy"]
         if ill:
-            said = " ".join(last_lines(self.home.log_of(ill[0]), 1))
-            raise StackError(f"Not healthy: {', '.join(ill)}. {ill[0]} said last: {said} (see {self.home.logs})")
+            worst = max(ill, key=lambda name: rows[name].restarts if name in rows else 0)
+            said = " ".join(last_lines(self.home.log_of(worst), 1))
+            raise StackError(f"Not healthy: {', '.join(ill)}. {worst} said last: {said} (see {self.home.logs})")
 
     def status(self) -> list[Row]:
         """What runs, and whether it answers; empty when nothing runs."""

@@ -35,7 +35,7 @@ async def on_image_requested(event: ImageRequested, ports: Ports) -> Outcome:
 async def _download(url: str, ports: Ports) -> Blob:
     with ports.blobs.staged() as path:
         found = await ports.web.download(url, into=path)
-        picture = await ports.inspect(path)
+        picture = await ports.inspect(path, found.bytes)
         await ports.blobs.keep(path, found.digest)
     return Blob(
         digest=found.digest,

@@ -41,7 +41,7 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
         bus=core.bus,
         blobs=open_blobs(settings.blobs_url),
         live=Live(settings.postgres_url),
-        seal=Seal(settings.secret_key),
+        seal=Seal.of(settings.secret_key, settings.secret_key_file),
         prices=Prices(),
         allowance=Allowance.parse(settings.fetch_allow, settings.fetch_ports),
     )

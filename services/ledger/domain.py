@@ -15,10 +15,13 @@ Result = Literal["succeeded", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account that an event is about to change; it gets the opening grant when the ledger never saw it before."""
+    """An account that an event is about to change.
+
+    opening_tokens: open it with this grant if the ledger never saw it before; None: it is there already.
+    """
 
     account_id: str
-    opening_tokens: int = 0
+    opening_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +155,5 @@ def opening_grants(opened: Collection[str], accounts: Iterable[Account]) -> list
     """The grants of accounts that were just opened."""
     tokens: dict[str, int] = {}
     for account in accounts:
-        tokens[account.account_id] = max(account.opening_tokens, tokens.get(account.account_id, 0))
+        tokens[account.account_id] = max(account.opening_tokens or 0, tokens.get(account.account_id, 0))
     return [Grant(name, tokens[name], f"opening:{name}", "opening") for name in sorted(opened) if tokens[name]]

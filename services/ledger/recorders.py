@@ -19,14 +19,14 @@ HOLD_WAIT_SECONDS = 1
 
 async def open_accounts(connection: Connection, accounts: Sequence[Account]) -> Sequence[Event]:
     """Lock the accounts; those that are new get their opening grant."""
-    account_ids = {account.account_id for account in accounts}
-    opened = await store.insert_accounts(connection, account_ids)
-    await store.lock_accounts(connection, account_ids)
+    to_open = {account.account_id for account in accounts if account.opening_tokens is not None}
+    opened = await store.insert_accounts(connection, to_open) if to_open else set()
+    await store.lock_accounts(connection, {account.account_id for account in accounts})
     return await grant(connection, domain.opening_grants(opened, accounts))
 
 
 async def grant(connection: Connection, grants: Sequence[Grant]) -> Sequence[Event]:
-    """Give tokens once per key. The accounts must have been opened in the same transaction."""
+    """Give tokens once per key. Record an Account beside each grant, which opens and locks it."""
     by_key = {given.key: given for given in grants}
     if not by_key:
         return ()

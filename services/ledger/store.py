@@ -133,7 +133,6 @@ async def insert_holds(connection: Connection, holds: Sequence[Hold]) -> dict[tu
             CASE WHEN NOT fits THEN 'declined' WHEN amount = 0 THEN 'settled' ELSE 'held' END
         FROM wanted
         LEFT JOIN decided USING (account_id, place)
-        ON CONFLICT (job_id, run) DO NOTHING
         RETURNING job_id, run, state
         """,
         [hold.account_id for hold in holds],

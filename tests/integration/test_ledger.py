@@ -13,7 +13,8 @@ from shared.db import Database
 from shared.errors import NotYet
 from shared.events import Event, TokensCaptured, TokensDeclined, TokensGranted, TokensHeld, TokensVoided
 from shared.outcome import Outcome
-from tests.ledger_events import RENDITION_BYTES, SOURCE_BYTES, Run, book, decide, deliver
+from tests.ledger_books import book, decide, deliver
+from tests.ledger_events import RENDITION_BYTES, SOURCE_BYTES, Run
 
 pytest_plugins = ("tests.ledger_database",)
 
@@ -61,7 +62,7 @@ async def test_an_account_without_an_opening_grant_starts_empty(ledger, account)
 
 
 async def test_a_grant_with_the_same_key_is_given_once(ledger, account) -> None:
-    gift = Outcome(record=[Account(account), Grant(account, 5, f"gift:{account}")])
+    gift = Outcome(record=[Account(account, 0), Grant(account, 5, f"gift:{account}")])
     heard = await asyncio.gather(book(ledger, [gift, gift]), book(ledger, [gift]), book(ledger, [gift]))
     assert [event.amount for events in heard for event in events if isinstance(event, TokensGranted)] == [5]
     assert await balance(ledger, account) == (5, 0)
@@ -76,6 +77,14 @@ async def test_a_run_is_held_once_however_often_it_is_submitted(ledger, account)
         TokensHeld(**about, amount=6, held=6, account_version=2, job_id=run.job_id, run=1),
     ]
     assert await balance(ledger, account) == (10, 6)
+
+
+async def test_a_run_that_is_submitted_again_takes_no_room_from_another(ledger, account) -> None:
+    known, new = Run(account, 6), Run(account, 4)
+    await hear(ledger, known.submitted())
+    (held,) = await hear(ledger, known.submitted(), new.submitted())
+    assert isinstance(held, TokensHeld)
+    assert held.job_id == new.job_id
 
 
 async def test_a_run_that_cannot_be_paid_is_declined_and_its_images_move_nothing(ledger, account) -> None:

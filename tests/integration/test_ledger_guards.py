@@ -11,11 +11,13 @@ from services.ledger.invariants import find_violations
 from services.ledger.ports import Ports
 from shared.db import Database
 from shared.events import Event, TokensCaptured, TokensDeclined, TokensHeld, TokensVoided
-from tests.ledger_events import Run, book, decide
+from tests.ledger_books import book, decide
+from tests.ledger_events import Run
 
 pytest_plugins = ("tests.ledger_database",)
 
 PORTS = Ports(opening_tokens=10)
+ROUNDS = 10
 
 
 async def hear(ledger: Database, *events: Event, ports: Ports = PORTS) -> list[Event]:
@@ -158,3 +160,11 @@ async def test_replicas_that_settle_the_same_images_in_any_order_settle_each_onc
         for version in versions
     }
     assert all(len({(event.balance, event.held) for event in group}) == 1 for group in by_version.values())
+
+
+@pytest.mark.parametrize("ending", ["submitted", "failed"])
+async def test_replicas_that_open_or_meter_the_same_accounts_do_not_wait_in_a_circle(ledger, ending) -> None:
+    for _ in range(ROUNDS):
+        runs = [Run(f"many-{place}-{uuid4()}", price_tokens=0) for place in range(200)]
+        batches = [random.Random(seed).sample(runs, len(runs)) for seed in range(8)]
+        await asyncio.gather(*[hear(ledger, *[getattr(run, ending)() for run in batch]) for batch in batches])

@@ -1,0 +1,1 @@
+"""Benchmarks: one command, figures against a reference in the same run."""
