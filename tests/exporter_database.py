@@ -1,4 +1,8 @@
-"""Fixtures: the exporter's schema in a real Postgres; DARKROOM_TEST_POSTGRES_URL names one, else a private one is started."""
+"""Fixtures: the exporter's schema in a real Postgres, and its ports.
+
+DARKROOM_TEST_POSTGRES_URL names the server, else a private one is started. A test module imports the functions and asks
+for their fixtures by the names given to them.
+"""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -19,8 +23,8 @@ from tests.private_postgres import postgres
 SECRET_KEY = "c2VhbHNlYWxzZWFsc2VhbHNlYWxzZWFsc2VhbHNlYWw="
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
+@pytest.fixture(name="postgres_url", scope="module")
+def start_postgres() -> Iterator[str]:
     """Where Postgres is."""
     if given := os.environ.get("DARKROOM_TEST_POSTGRES_URL"):
         yield given
@@ -29,8 +33,8 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def database(postgres_url: str) -> AsyncIterator[Database]:
+@pytest_asyncio.fixture(name="database", scope="module", loop_scope="session")
+async def open_database(postgres_url: str) -> AsyncIterator[Database]:
     """The exporter's database, migrated; tests share it and use jobs of their own."""
     opened = await Database.open(postgres_url, "exporter")
     try:
@@ -40,8 +44,8 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
         await opened.close()
 
 
-@pytest_asyncio.fixture
-async def ports(database: Database, tmp_path: Path) -> AsyncIterator[Ports]:
+@pytest_asyncio.fixture(name="ports")
+async def open_exporter(database: Database, tmp_path: Path) -> AsyncIterator[Ports]:
     """The exporter's ports; without a broker, so that events stay in the outbox."""
     settings = Settings(
         blobs_url=f"file://{tmp_path}/blobs",

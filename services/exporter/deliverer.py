@@ -23,6 +23,7 @@ from shared.outbox import Letter, Relay
 from shared.seal import Seal, SealBroken
 from shared.telemetry import log
 from shared.web import GuardedClient
+from shared.webhook_secrets import validate_secret
 
 LOOKOUT_SECONDS = 0.3
 FINISH_SECONDS = 4
@@ -121,9 +122,12 @@ class Deliverer:
         if self.seal is None or not sealed:
             raise SecretUnusable
         try:
-            return webhooks.sign(due.message_id, now, due.body, [self.seal.open(secret) for secret in sealed])
-        except (SealBroken, ValueError):
-            raise SecretUnusable from None  # the cause could quote the secret
+            secrets = [self.seal.open(secret) for secret in sealed]
+        except SealBroken:
+            raise SecretUnusable from None
+        for secret in secrets:
+            validate_secret(secret)  # the library would sign with almost any text
+        return webhooks.sign(due.message_id, now, due.body, secrets)
 
     def _a_moment(self) -> float:
         return POSTPONED_SECONDS * (1 + self.jitter())
