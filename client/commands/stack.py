@@ -46,16 +46,20 @@ def up() -> None:
         started = stack.start(report=report)
     console.print("[green]Darkroom is up.[/green]" if started else "Darkroom is already up.")
     _print_addresses(stack)
+    if ill := [row.name for row in stack.status() if row.health != "healthy"]:
+        console.print(f"[yellow]Not healthy: {', '.join(ill)}[/yellow] (see ./darkroom logs {ill[0]})")
 
 
 def _print_addresses(stack: Stack) -> None:
     urls = stack.urls
-    table = Table.grid(padding=(0, 2))
-    table.add_row("Dashboard and API", f"{urls.gateway}/")
-    table.add_row("API documentation", f"{urls.gateway}/docs")
-    table.add_row("RabbitMQ console", f"{urls.management}/  ({urls.management_user} / {urls.management_password})")
-    table.add_row("Logs", str(stack.home.logs))
-    console.print(table)
+    lines = {
+        "Dashboard and API": f"{urls.gateway}/",
+        "API documentation": f"{urls.gateway}/docs",
+        "RabbitMQ console": f"{urls.management}/  login {urls.management_user} / {urls.management_password}",
+        "Logs": str(stack.home.logs),
+    }
+    for label, value in lines.items():
+        console.print(f"  {label:<18} {value}", soft_wrap=True)
 
 
 def down(

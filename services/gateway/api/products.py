@@ -25,11 +25,11 @@ from services.gateway.idempotency import KEY_CHARACTERS_MAX, Answered, Claim
 from services.gateway.intake import Submission, submit
 from services.gateway.ports import Ports
 from services.gateway.product_csv import CsvLimits, InvalidCsv, read_product_csv
-from shared.addresses import validate_url
 from shared.errors import Permanent
 from shared.facts import Recipe
 from shared.names import safe_name
 from shared.outcome import Connection
+from shared.urls import validate_url
 from shared.webhook_secrets import validate_secret
 
 router = APIRouter(tags=["products"])

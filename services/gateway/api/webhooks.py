@@ -1,6 +1,8 @@
 """Webhooks: the log of what was sent for a request, sending again, and the secret that signs. Ours alone."""
 
 import json
+from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -100,11 +102,15 @@ async def log(request_id: str, account_id: str = AccountOf, ports: Ports = Ports
                 url=row["url"],
                 state=row["state"],
                 next_attempt_at=time_text(row["next_attempt_at"]) if row["next_attempt_at"] else None,
-                attempts=json.loads(row["attempts"]),
+                attempts=[_attempt_view(attempt) for attempt in json.loads(row["attempts"])],
             )
             for row in rows
         ],
     )
+
+
+def _attempt_view(attempt: dict[str, Any]) -> AttemptView:
+    return AttemptView(**{**attempt, "attempted_at": time_text(datetime.fromisoformat(attempt["attempted_at"]))})
 
 
 @router.post(
