@@ -107,6 +107,7 @@ def limits_of(settings: Settings) -> Limits:
 async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
     """Open everything, close it at the end."""
     allowance = Allowance.parse(settings.fetch_allow, settings.fetch_ports)
+    has_key = bool(settings.secret_key or settings.secret_key_file)
     async with GuardedClient.open(allowance=allowance, limits=limits_of(settings)) as web:
         yield Ports(
             records=Records(core.database, f"{settings.public_url.rstrip('/')}/api/image/"),
@@ -115,7 +116,7 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
                 database=core.database,
                 relay=core.relay,
                 web=web,
-                seal=Seal(settings.secret_key) if settings.secret_key else None,
+                seal=Seal.of(settings.secret_key, settings.secret_key_file) if has_key else None,
                 attempt_seconds=settings.webhook_seconds,
                 lease_seconds=settings.webhook_lease_seconds,
                 concurrency=settings.webhook_concurrency,
