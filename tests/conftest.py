@@ -13,6 +13,7 @@ from tests.builders import Hooks, Site
 from tests.stacks import log_tails, running_program, running_stack
 
 ANSWER_SECONDS_MAX = 40
+OPENING_TOKENS = 12_000
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +63,23 @@ def site(origin: str) -> Site:
 def hooks(receiver: str) -> Hooks:
     """A path of the receiver's that no other test uses."""
     return Hooks(receiver, f"/hook/{uuid4().hex}")
+
+
+@pytest.fixture(scope="session")
+def priced_settings() -> dict[str, str]:
+    """An image of a product costs 2 tokens, and every account begins with OPENING_TOKENS."""
+    return {"DARKROOM_PRICES": '{"products": 2}', "DARKROOM_LEDGER_OPENING_TOKENS": str(OPENING_TOKENS)}
+
+
+@pytest.fixture(scope="session")
+def priced_stack(priced_settings: dict[str, str]) -> Iterator[Stack]:
+    """A second system, with prices."""
+    with running_stack(**priced_settings) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def priced_client(priced_stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller of the system with prices."""
+    async with httpx.AsyncClient(base_url=priced_stack.urls.gateway, timeout=ANSWER_SECONDS_MAX) as opened:
+        yield opened

@@ -25,3 +25,13 @@ async def eventually(assertion: Callable[[], T | Awaitable[T]], seconds_max: flo
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(LOOKED_AT_SECONDS)
+
+
+async def throughout(seconds: float, assertion: Callable[[], object | Awaitable[object]]) -> None:
+    """Call `assertion` again and again for so long; it must never raise."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = assertion()
+        if inspect.isawaitable(found):
+            await found
+        await asyncio.sleep(LOOKED_AT_SECONDS)
