@@ -1,24 +1,17 @@
-"""Where our requests may go: the pure judgement of URLs and addresses that strangers name.
+"""Where our requests may go: the pure judgement of addresses and ports.
 
-A URL is read by one parser only (yarl, the one that the HTTP client uses), after checks that leave it nothing to
-interpret. An address is judged after every look-up, when a socket is made for it, and when it has answered.
+An address is judged after every look-up, when a socket is made for it, and when it has answered.
 """
 
 import ipaddress
-import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-
-from yarl import URL
 
 from shared.errors import Permanent
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-URL_CHARACTERS_MAX = 2_048
-HOST_CHARACTERS_MAX = 253
 PORT_MAX = 65_535
 USUAL_PORTS = frozenset({80, 443})
 
@@ -57,29 +50,6 @@ NETWORKS_DENIED: tuple[Network, ...] = tuple(
         "ff00::/8",
     )
 )
-
-_SHAPE = re.compile(r"https?://(?P<authority>[^/?#]*)(?:[/?#].*)?", re.IGNORECASE | re.DOTALL)
-_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::(?P<port>[0-9]{1,5}))?")
-_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
-_LOOKALIKE_DOTS = re.compile("[\u3002\uff0e\uff61]")
-_ENCODED_ALREADY = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*")
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-_NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A URL that was read and found well formed; nothing is said yet about where it leads."""
-
-    url: URL
-    host: str  # ASCII, lower case, without brackets and final dot
-    port: int
-    is_address: bool
-
-    @property
-    def origin(self) -> str:
-        """What politeness is counted by: one host at one port."""
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +90,13 @@ class Allowance:
             raise Permanent("address_forbidden", f"The URL leads to an address that {fault}.")
         self._judge_port(port)
 
-    def judge_target(self, target: Target) -> None:
-        """Refuse what can be refused before any look-up: closed ports, and addresses written as such."""
-        if target.is_address:
-            self.judge(target.host, target.port)
-        elif not any(opening.port in (None, target.port) for opening in self.openings):
-            self._judge_port(target.port)
+    def judge_port_of_name(self, port: int) -> None:
+        """Refuse a port before the name is looked up, unless some opening might turn out to cover it."""
+        if not any(opening.port in (None, port) for opening in self.openings):
+            self._judge_port(port)
 
     def _is_opened(self, address: str, port: int) -> bool:
-        unwrapped = _unwrap(address)
+        unwrapped = unwrap(address)
         return any(opening.covers(unwrapped, port) for opening in self.openings)
 
     def _judge_port(self, port: int) -> None:
@@ -137,48 +105,10 @@ class Allowance:
             raise Permanent("address_forbidden", f"Port {port} may not be asked; allowed are {usual}.")
 
 
-def validate_url(url: str, allowance: Allowance | None = None) -> None:
-    """Raise Permanent(url_invalid or address_forbidden) for a URL that could never be asked.
-
-    Without an allowance only the form is judged; with one also its port and an address written as such. What a name
-    leads to is judged when it is looked up.
-    """
-    target = parse_url(url)
-    if allowance is not None:
-        allowance.judge_target(target)
-
-
-def parse_url(text: str) -> Target:
-    """Read a URL strictly; Permanent(url_invalid) says which rule it breaks."""
-    _check_characters(text)
-    shape = _SHAPE.fullmatch(text)
-    if shape is None:
-        raise _invalid("must start with http:// or https://")
-    _check_authority(shape["authority"])
-    try:
-        url = _read(text)
-        host, port = url.raw_host or "", url.port or 0
-    except ValueError as error:
-        raise _invalid("cannot be parsed") from error
-    host = host.removesuffix(".")
-    return Target(url, host, port, is_address=_is_address(host))
-
-
-def parse_redirect(current: URL, location: str) -> Target:
-    """Read a Location header relative to the URL that sent it; Permanent(redirect_invalid) says what is wrong."""
-    try:
-        _check_characters(location)
-        return parse_url(str(current.join(_read(location))))
-    except ValueError as error:
-        raise Permanent("redirect_invalid", "The URL that the host redirects to cannot be parsed.") from error
-    except Permanent as refusal:
-        raise Permanent("redirect_invalid", f"The host redirects to a bad URL. {refusal.detail}") from refusal
-
-
 @lru_cache(maxsize=4_096)
 def why_not_public(address: str) -> str | None:
     """Say why an address is not part of the public internet (the end of a sentence), or None if it is."""
-    unwrapped = _unwrap(address)
+    unwrapped = unwrap(address)
     if unwrapped is None:
         return "cannot be read"
     if any(unwrapped in network for network in NETWORKS_DENIED):
@@ -191,85 +121,13 @@ def why_not_public(address: str) -> str | None:
 
 
 @lru_cache(maxsize=4_096)
-def _unwrap(address: str) -> Address | None:
+def unwrap(address: str) -> Address | None:
     """Read an address; one that carries an IPv4 address inside (::ffff:…) counts as that."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return None
     return getattr(parsed, "ipv4_mapped", None) or parsed
-
-
-def _invalid(rule: str) -> Permanent:
-    return Permanent("url_invalid", f"The URL {rule}.")
-
-
-def _check_characters(text: str) -> None:
-    if len(text) > URL_CHARACTERS_MAX:
-        raise _invalid(f"is longer than {URL_CHARACTERS_MAX} characters")
-    if _CONTROL_CHARACTERS.search(text):
-        raise _invalid("contains control characters")
-    if "\\" in text:
-        raise _invalid("contains a backslash")
-    if text != text.strip():
-        raise _invalid("begins or ends with a space")
-
-
-def _check_authority(authority: str) -> None:
-    """Leave the parser nothing to guess about where the host begins and ends."""
-    if "@" in authority:
-        raise _invalid("contains a user name or password")
-    if "%" in authority:
-        raise _invalid("contains a percent sign in its host")
-    if any(character.isspace() for character in authority):
-        raise _invalid("contains a space in its host")
-    if not authority.isascii():
-        _check_international(authority)
-    shape = _AUTHORITY.fullmatch(authority)
-    if shape is None:
-        raise _invalid("has no host, or one that is malformed")
-    if shape["port"] is not None and not 1 <= int(shape["port"]) <= PORT_MAX:
-        raise _invalid(f"has a port outside 1 to {PORT_MAX}")
-
-
-def _check_international(authority: str) -> None:
-    """Refuse characters that turn into other ones (full-width digits, other dots) on the way to a look-up."""
-    composed = unicodedata.normalize("NFC", authority)
-    if _LOOKALIKE_DOTS.search(authority) or unicodedata.normalize("NFKC", authority) != composed:
-        raise _invalid("contains look-alike characters in its host")
-
-
-def _read(text: str) -> URL:
-    """Parse; a path and query that are encoded already go out byte for byte, as signatures may cover them."""
-    url = URL(text)
-    if not _ENCODED_ALREADY.fullmatch(text):
-        return url
-    exact = URL(text, encoded=True)
-    if not url.absolute:
-        return exact
-    return URL.build(
-        scheme=url.scheme,
-        authority=url.raw_authority,
-        path=exact.raw_path,
-        query_string=exact.raw_query_string,
-        encoded=True,
-    )
-
-
-def _is_address(host: str) -> bool:
-    """Say whether a host is an address, refusing every spelling that only some readers take for one."""
-    if ":" in host:
-        if _unwrap(host) is None:
-            raise _invalid("has an IPv6 address that cannot be read")
-        return True
-    labels = host.split(".")
-    if len(host) > HOST_CHARACTERS_MAX or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _invalid("has a host name that is malformed")
-    if not _NUMERIC_LABEL.fullmatch(labels[-1]):
-        return False
-    if _unwrap(host) is None:
-        raise _invalid("has a numeric host that is not an address in its usual form")
-    return True
 
 
 def _parse_opening(entry: str) -> Opening:

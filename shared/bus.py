@@ -16,16 +16,18 @@ from uuid import uuid4
 
 import aio_pika
 import aiormq
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue, ExchangeType
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage, AbstractQueue
 from aiormq.channel import Channel as WireChannel
 from pamqp import commands as wire
 
 from shared.acknowledgement import Acknowledgement
+from shared.declaration import declare_surely
 from shared.envelope import CONTENT_TYPE, Enclosed
 from shared.telemetry import CONSUMERS_UP, log
-from shared.topology import DEAD_EXCHANGE, EVENTS_EXCHANGE, Subscription, subscriptions
+from shared.topology import EVENTS_EXCHANGE, Subscription, subscriptions
 
 CONNECT_SECONDS_MAX = 10
+OPEN_SECONDS_MAX = 60
 PUBLISH_SECONDS_MAX = 10
 WATCHDOG_SECONDS = 15
 RECONNECT_SECONDS = 0.5
@@ -170,7 +172,7 @@ class Bus:
 
     async def _open(self, on_delivery: OnDelivery) -> None:
         self._lost.clear()
-        async with asyncio.timeout(CONNECT_SECONDS_MAX):
+        async with asyncio.timeout(OPEN_SECONDS_MAX):
             self._connection = await aio_pika.connect(
                 self._url,
                 timeout=CONNECT_SECONDS_MAX,
@@ -180,7 +182,7 @@ class Bus:
             self._connection.close_callbacks.add(self._note_loss)
             publishing = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
             publishing.close_callbacks.add(self._note_loss)
-            await declare(publishing)
+            await declare_surely(self._connection)
             self._wire = _wire(await publishing.get_underlay_channel())
         for subscription in subscriptions(self._service):
             self._queues.append(await self._consume(subscription, on_delivery))
@@ -265,26 +267,3 @@ def _delivery(subscription: Subscription, message: AbstractIncomingMessage, cons
         message.delivery_tag or 0,
         consuming,
     )
-
-
-async def declare(channel: AbstractChannel, wanted: Sequence[Subscription] | None = None) -> None:
-    """Declare the whole topology, dead letters first; every service does, so that no event is ever unroutable."""
-    dead = await channel.declare_exchange(
-        DEAD_EXCHANGE,
-        ExchangeType.DIRECT,
-        durable=True,
-        arguments={"purpose": "messages that a service could not handle; each goes to its queue's .dead"},
-    )
-    events = await channel.declare_exchange(
-        EVENTS_EXCHANGE,
-        ExchangeType.TOPIC,
-        durable=True,
-        arguments={"purpose": "everything that happens; the routing key is the event's type"},
-    )
-    for subscription in wanted or subscriptions():
-        parked = await channel.declare_queue(
-            subscription.dead_queue, durable=True, arguments={**subscription.dead_arguments}
-        )
-        await parked.bind(dead, subscription.dead_queue, arguments={"purpose": "kept for redrive"})
-        queue = await channel.declare_queue(subscription.queue, durable=True, arguments={**subscription.arguments})
-        await queue.bind(events, subscription.event.type, arguments={"purpose": subscription.purpose})

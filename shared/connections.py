@@ -75,7 +75,10 @@ class _CountedSocket(socket.socket):
 
 
 def judged_request(allowance: Allowance) -> type[aiohttp.ClientRequest]:
-    """Make the kind of request that looks at who is at the other end before it says a word."""
+    """Make the kind of request that looks at who is at the other end before it says a word.
+
+    After a request with `Connection: close` the connection is not kept, whatever the host does.
+    """
 
     class JudgedRequest(aiohttp.ClientRequest):
         async def send(self, conn: Connection) -> aiohttp.ClientResponse:
@@ -83,6 +86,8 @@ def judged_request(allowance: Allowance) -> type[aiohttp.ClientRequest]:
             if peer is None:
                 raise aiohttp.ServerDisconnectedError
             allowance.judge(peer[0], peer[1])
+            if conn.protocol is not None and self.headers.get("Connection") == "close":
+                conn.protocol.force_close()
             return await super().send(conn)
 
     return JudgedRequest
@@ -125,8 +130,8 @@ def problems_of(origin: str) -> Iterator[None]:
         yield
     except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
         fault = _fault_of(error)
-        detail = f"{origin} {fault.sentence}."
-        raise _problem(fault, detail) from error
+        # Not chained: the library's message repeats the URL, which may hold a secret, and whatever the host sent.
+        raise _problem(fault, f"{origin} {fault.sentence}.") from None
 
 
 def _problem(fault: Fault, detail: str) -> Problem:

@@ -54,7 +54,8 @@ def application(checks: Checks) -> Starlette:
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)])
+    answers = {"/health": ready, "/health/ready": ready, "/health/live": live, "/metrics": metrics}
+    return Starlette(routes=[Route(path, answer) for path, answer in answers.items()])
 
 
 async def serve(host: str, port: int, checks: Checks) -> None:

@@ -18,7 +18,7 @@ ANSWER_SECONDS = 60.0
 NOT_FOUND_SECONDS = 5.0
 FAULT_SECONDS = 1.0
 THREADS_MAX = 16
-_TEMPORARY = frozenset({socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM, socket.EAI_FAIL})
+NOT_FOUND = frozenset({socket.EAI_NONAME, socket.EAI_NODATA})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,10 @@ class Names:
         try:
             async with asyncio.timeout(self._seconds_max):
                 addresses = tuple(await self._lookup(name))
-        except TimeoutError:
-            is_temporary = True
-        except (OSError, UnicodeError) as error:
-            is_temporary = isinstance(error, OSError) and error.errno in _TEMPORARY
+        except UnicodeError:
+            is_temporary = False
+        except OSError as error:
+            is_temporary = error.errno not in NOT_FOUND
         answer = Answer(addresses, is_temporary, asyncio.get_running_loop().time() + _lifetime(addresses, is_temporary))
         self._remember(name, answer)
         return answer

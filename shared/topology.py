@@ -13,6 +13,26 @@ DEAD_EXCHANGE = "darkroom.dead"
 DELIVERY_LIMIT = 200
 DELIVERIES_MAX = 60
 
+PRODUCERS: dict[str, tuple[type[Event], ...]] = {
+    "gateway": (
+        e.JobSubmitted,
+        e.ImageRequested,
+        e.ImageCancelled,
+        e.JobPaused,
+        e.JobResumed,
+        e.JobCancelled,
+        e.JobCompleted,
+        e.ExportRequested,
+        e.WebhookRequested,
+        e.SecretRotated,
+    ),
+    "fetcher": (e.ImageFetched, e.ImageFailed, e.ImageCancelled),
+    "enhancer": (e.ImageEnhanced, e.ImageFailed, e.ImageCancelled),
+    "exporter": (e.ExportCompleted, e.ExportFailed, e.WebhookDelivered, e.WebhookRefused, e.WebhookAbandoned),
+    "ledger": (e.TokensGranted, e.TokensHeld, e.TokensDeclined, e.TokensCaptured, e.TokensVoided),
+}
+"""Which service says what. Nothing runs by it: the documents are made from it, and the contract tests hold it true."""
+
 CONSUMERS: dict[str, tuple[type[Event], ...]] = {
     "gateway": (
         e.ImageEnhanced,
@@ -43,6 +63,7 @@ CONSUMERS: dict[str, tuple[type[Event], ...]] = {
     ),
     "ledger": (e.JobSubmitted, e.ImageEnhanced, e.ImageFailed, e.ImageCancelled),
 }
+"""Which service hears what, each through a queue of its own."""
 
 
 @dataclass(frozen=True, slots=True)

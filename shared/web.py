@@ -1,7 +1,7 @@
 """The guarded HTTP client: the only way to ask a URL that a stranger named (images, result links, webhooks).
 
-Every hop is judged anew (shared/addresses.py) and asked politely (shared/politeness.py). A redirect from https to http
-is followed: no request carries a credential, and many shops serve their pictures so.
+Every hop is judged anew (shared/urls.py, shared/addresses.py) and asked politely (shared/politeness.py). A redirect
+from https to http is followed: no request carries a credential, and many shops serve their pictures so.
 """
 
 import asyncio
@@ -16,12 +16,15 @@ from typing import Self
 
 import aiohttp
 
-from shared.addresses import Allowance, Target, parse_redirect, parse_url
+from shared.addresses import Allowance
 from shared.answers import ANSWERS_WITH_A_BODY, REDIRECTS, check_head, keep_header, parse_retry_after, refusal, save
 from shared.connections import JudgedNames, JudgedSockets, judged_request, problems_of
 from shared.errors import Permanent
 from shared.politeness import Hosts
 from shared.resolving import Lookup, Names
+from shared.urls import Target, judge_target, parse_redirect, parse_url, validate_url
+
+__all__ = ["Allowance", "Downloaded", "GuardedClient", "Limits", "Reply", "validate_url"]
 
 HEADERS_MAX = 100
 HEADER_BYTES_MAX = 8_190
@@ -166,7 +169,7 @@ class GuardedClient:
                     return Reply(response.status, head, self._heed_retry_after(target, response))
 
     async def _judge(self, target: Target) -> None:
-        self._allowance.judge_target(target)
+        judge_target(target, self._allowance)
         if not target.is_address:
             await self._names.addresses(target.host, target.port)
 

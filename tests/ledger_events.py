@@ -1,19 +1,13 @@
-"""Builders of the events that the ledger hears, and the way they reach its books."""
+"""Builders of the events that the ledger hears."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from services.ledger.handlers import SERVICE
-from services.ledger.ports import Ports
-from shared.db import Database
 from shared.envelope import new_id
-from shared.errors import NotYet
-from shared.events import Event, ImageCancelled, ImageEnhanced, ImageFailed, JobSubmitted
+from shared.events import ImageCancelled, ImageEnhanced, ImageFailed, JobSubmitted
 from shared.facts import Blob, Label, Recipe, Source, StoppedImage, Timeline
-from shared.outcome import Outcome
 
 SOURCE_BYTES, RENDITION_BYTES = 2_000, 300
 
@@ -73,48 +67,3 @@ class Run:
             "recipe": Recipe(operation="copy"),
             "timeline": Timeline(requested_at=datetime.now(UTC)),
         }
-
-
-async def decide(events: Sequence[Event], ports: Ports) -> list[Outcome]:
-    """What the handlers say to the events."""
-    return [await SERVICE.handlers[type(event)](event, ports) for event in events]
-
-
-async def book(database: Database, outcomes: Sequence[Outcome]) -> list[Event]:
-    """Record outcomes in one transaction, as the loop does after the inbox."""
-    rows = [row for outcome in outcomes for row in outcome.record]
-    events: list[Event] = []
-    async with database.transaction() as connection:
-        for kind, recorder in SERVICE.recorders.items():
-            if found := [row for row in rows if type(row) is kind]:
-                events += await recorder(connection, found)
-    return events
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """What became of a batch: events that followed, and events that must come again."""
-
-    emitted: list[Event]
-    waiting: list[Event]
-
-
-Journal = Callable[[Sequence[Event], bool], None]
-
-
-async def deliver(
-    database: Database, events: Sequence[Event], ports: Ports, journal: Journal = lambda _events, _booked: None
-) -> Delivered:
-    """Book events together; if one of them has to wait, each alone. `journal` hears what was booked, in order."""
-    try:
-        emitted = await book(database, await decide(events, ports))
-    except NotYet:
-        if len(events) == 1:
-            journal(events, False)
-            return Delivered([], list(events))
-        parts = [await deliver(database, [event], ports, journal) for event in events]
-        return Delivered(
-            [event for part in parts for event in part.emitted], [event for part in parts for event in part.waiting]
-        )
-    journal(events, True)
-    return Delivered(emitted, [])

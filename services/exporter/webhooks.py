@@ -87,12 +87,12 @@ def sign(message_id: str, timestamp: datetime, body: bytes, secrets: Sequence[st
 def completed_payload(
     *,
     request_id: str,
-    status: Literal["completed", "failed"],
+    status: Literal["completed", "failed", "cancelled"],
     total_products: int,
     processed_products: int,
     completed_at: datetime,
 ) -> dict[str, str | int | float]:
-    """The six fields of the products door, at the end of a job either way."""
+    """The six fields of the products door, however the job ended (the original knew no cancellation)."""
     return {
         "request_id": request_id,
         "status": status,

@@ -13,7 +13,8 @@ from shared.db import Database
 from shared.errors import NotYet
 from shared.events import Event, TokensCaptured, TokensDeclined, TokensGranted, TokensHeld, TokensVoided
 from shared.outcome import Outcome
-from tests.ledger_events import RENDITION_BYTES, SOURCE_BYTES, Run, book, decide, deliver
+from tests.ledger_books import book, decide, deliver
+from tests.ledger_events import RENDITION_BYTES, SOURCE_BYTES, Run
 
 pytest_plugins = ("tests.ledger_database",)
 

@@ -11,7 +11,8 @@ from services.ledger.invariants import find_violations
 from services.ledger.ports import Ports
 from shared.db import Database
 from shared.events import Event, TokensCaptured, TokensDeclined, TokensHeld, TokensVoided
-from tests.ledger_events import Run, book, decide
+from tests.ledger_books import book, decide
+from tests.ledger_events import Run
 
 pytest_plugins = ("tests.ledger_database",)
 
@@ -164,6 +165,6 @@ async def test_replicas_that_settle_the_same_images_in_any_order_settle_each_onc
 @pytest.mark.parametrize("ending", ["submitted", "failed"])
 async def test_replicas_that_open_or_meter_the_same_accounts_do_not_wait_in_a_circle(ledger, ending) -> None:
     for _ in range(ROUNDS):
-        runs = [Run(f"many-{place}-{uuid4()}", price_tokens=0) for place in range(40)]
-        batches = [random.Random(seed).sample(runs, len(runs)) for seed in range(6)]
+        runs = [Run(f"many-{place}-{uuid4()}", price_tokens=0) for place in range(200)]
+        batches = [random.Random(seed).sample(runs, len(runs)) for seed in range(8)]
         await asyncio.gather(*[hear(ledger, *[getattr(run, ending)() for run in batch]) for batch in batches])

@@ -25,8 +25,8 @@ from shared.events import (
     TokensVoided,
 )
 from shared.outcome import Outcome
-from tests.ledger_database import open_ledger
-from tests.ledger_events import Run, book, deliver
+from tests.ledger_books import book, deliver, open_ledger
+from tests.ledger_events import Run
 from tests.model_ledger import Model
 
 pytest_plugins = ("tests.ledger_database",)

@@ -9,7 +9,8 @@ from shared.envelope import new_id
 from shared.errors import Problem
 from shared.events import Event
 from shared.topology import CONSUMERS
-from tests.ledger_events import RENDITION_BYTES, SOURCE_BYTES, Run, decide
+from tests.ledger_books import decide
+from tests.ledger_events import RENDITION_BYTES, SOURCE_BYTES, Run
 
 PORTS = Ports(opening_tokens=7)
 

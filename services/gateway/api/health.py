@@ -1,10 +1,11 @@
 """Health: whether the gateway can serve, in the shapes that callers know."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
 
 from services.gateway.api.callers import PortsOf
 from services.gateway.ports import Ports
@@ -13,7 +14,43 @@ from shared.health import Checks
 router = APIRouter(tags=["health"])
 
 
-@router.get("/health", summary="Can the gateway serve?")
+class HealthView(BaseModel):
+    """Whether the gateway can serve, and what it has of what it needs."""
+
+    status: Literal["healthy", "degraded", "unhealthy"] = Field(examples=["healthy"])
+    database: bool
+    broker: bool
+    consumers: bool
+
+
+class HealthData(BaseModel):
+    """The same in the words of the batches and books doors."""
+
+    status: Literal["healthy", "degraded"] = Field(examples=["healthy"])
+    version: str
+    database: str = Field(examples=["connected"])
+    broker: str = Field(examples=["connected"])
+    redis: str = Field(examples=["not used"])
+    config: dict[str, int] = Field(examples=[{"upload_bytes_max": 200_000_000}])
+
+
+class HealthEnvelope(BaseModel):
+    """How the batches and books doors wrap it."""
+
+    success: bool
+    status_code: int = Field(examples=[1000])
+    message: str = Field(examples=["Service is healthy"])
+    data: HealthData
+    error: None
+    timestamp: str = Field(examples=["2026-11-21T03:57:36.691Z"])
+
+
+@router.get(
+    "/health",
+    summary="Can the gateway serve?",
+    response_model=HealthView,
+    responses={503: {"model": HealthView, "description": "The database is away"}},
+)
 async def health(response: Response, ports: Ports = PortsOf) -> dict[str, Any]:
     """200 when database and broker are there. Without the broker the gateway still accepts work: 200, `degraded`."""
     found = await Checks(ports.database, ports.bus)()
@@ -42,7 +79,12 @@ async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.get("/api/v1/health", summary="Health, in the shapes of the batches and books doors")
+@router.get(
+    "/api/v1/health",
+    summary="Health, in the shapes of the batches and books doors",
+    response_model=HealthEnvelope,
+    responses={503: {"model": HealthEnvelope, "description": "The database is away"}},
+)
 async def health_v1(response: Response, ports: Ports = PortsOf) -> dict[str, Any]:
     """One body with the keys of both doors."""
     found = await Checks(ports.database, ports.bus)()

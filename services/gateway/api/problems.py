@@ -30,6 +30,41 @@ class Problem(BaseModel):
     detail: str = Field(examples=["the request has not ended"])
 
 
+class RowFault(BaseModel):
+    """What is wrong with one row of an upload."""
+
+    row: int = Field(examples=[2], description="1-based number of the data row; 0: the whole file")
+    column: str = Field(examples=["Input Image Urls"])
+    message: str = Field(examples=["Invalid image URL format in row 2"])
+    hint: str | None = None
+
+
+class UploadRefused(ErrorDetail):
+    """Why an upload is refused; `errors` for what is in the file, `problem` and `reason` for what stands beside it."""
+
+    detail: str = Field(examples=["Invalid image URL format in row 2"])
+    errors: list[RowFault] | None = None
+    problem: str | None = Field(None, examples=["url_invalid"])
+    reason: str | None = None
+
+
+Responses = dict[int | str, dict[str, Any]]
+"""Error answers of an operation, as its documentation names them."""
+
+UNAUTHORIZED: Responses = {401: {"model": ErrorDetail, "description": "An API key is needed"}}
+UNKNOWN: Responses = {**UNAUTHORIZED, 404: {"model": ErrorDetail, "description": "No such request"}}
+
+
+def conflict(description: str) -> Responses:
+    """A 409 that is answered with problem details."""
+    return {
+        409: {
+            "description": description,
+            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+        }
+    }
+
+
 class Refused(Exception):
     """A request that is answered with an error in its door's own shape."""
 

@@ -12,7 +12,7 @@ from starlette.background import BackgroundTask
 
 from services.gateway.api.callers import AccountOf, PortsOf
 from services.gateway.api.jobs import find_product_job
-from services.gateway.api.problems import ErrorDetail, Refused
+from services.gateway.api.problems import UNAUTHORIZED, UNKNOWN, ErrorDetail, Refused
 from services.gateway.domain import ENDED_STATES
 from services.gateway.ports import Ports
 from services.gateway.store import exports, images
@@ -39,10 +39,10 @@ IMAGE_NAME = re.compile(r"[a-z0-9_-]+\.(?:jpe?g|png|gif|webp|tiff|bmp|avif)")
     summary="The results as a file",
     response_class=Response,
     responses={
+        **UNKNOWN,
         200: {"content": {media_type: {} for media_type in FILE_TYPES.values()}, "description": "The file"},
         202: {"model": ErrorDetail, "description": "Still being written: ask again after Retry-After seconds"},
         400: {"model": ErrorDetail, "description": "The request has not ended"},
-        404: {"model": ErrorDetail, "description": "No such request"},
         500: {"model": ErrorDetail, "description": "The file cannot be written"},
     },
 )
@@ -102,6 +102,7 @@ async def _ended_export(
     summary="An output image",
     response_class=Response,
     responses={
+        **UNAUTHORIZED,
         200: {"content": {"image/jpeg": {}, "image/png": {}, "image/webp": {}}, "description": "The image"},
         400: {"model": ErrorDetail, "description": "Not a name that images have"},
         404: {"model": ErrorDetail, "description": "No such image"},

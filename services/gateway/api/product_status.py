@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from itertools import groupby
-from typing import Any
 
 import asyncpg
 from fastapi import APIRouter, Request, Response
@@ -13,7 +12,7 @@ from sse_starlette.sse import EventSourceResponse
 
 from services.gateway.api.callers import AccountOf, PortsOf
 from services.gateway.api.jobs import find_product_job
-from services.gateway.api.problems import ErrorDetail
+from services.gateway.api.problems import UNKNOWN
 from services.gateway.api.product_views import DetailsView, StatusView, details_head, product_json, status_view
 from services.gateway.domain import ENDED_STATES
 from services.gateway.ports import Ports
@@ -24,7 +23,7 @@ router = APIRouter(tags=["products"])
 
 PAGE_IMAGES = 2_000
 NEWS_SECONDS = 0.2
-UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": ErrorDetail, "description": "No such request"}}
+NEWS_EXAMPLE = 'event: status\r\ndata: {"status": "processing", "message": "Processing in progress", ...}\r\n\r\n'
 
 
 @router.get(
@@ -44,7 +43,12 @@ async def status(request_id: str, request: Request, account_id: str = AccountOf,
     return JSONResponse(body, headers=headers)
 
 
-@router.get("/api/status/{request_id}/events", summary="Progress as Server-Sent Events", responses=UNKNOWN)
+@router.get(
+    "/api/status/{request_id}/events",
+    summary="Progress as Server-Sent Events",
+    response_class=EventSourceResponse,
+    responses={**UNKNOWN, 200: {"content": {"text/event-stream": {"example": NEWS_EXAMPLE}}, "description": "News"}},
+)
 async def status_events(request_id: str, account_id: str = AccountOf, ports: Ports = PortsOf) -> EventSourceResponse:
     """An event `status` with the body of GET /api/status at every change, until an event `end`."""
     job = await find_product_job(ports, account_id, request_id)

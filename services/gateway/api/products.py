@@ -11,17 +11,25 @@ from fastapi.responses import JSONResponse
 from services.gateway import control, idempotency
 from services.gateway.api.callers import AccountOf, PortsOf
 from services.gateway.api.jobs import find_product_job
-from services.gateway.api.problems import ErrorDetail, Problem, ProblemRaised, Refused
+from services.gateway.api.problems import (
+    UNAUTHORIZED,
+    UNKNOWN,
+    ErrorDetail,
+    ProblemRaised,
+    Refused,
+    UploadRefused,
+    conflict,
+)
 from services.gateway.api.product_views import Accepted
 from services.gateway.idempotency import KEY_CHARACTERS_MAX, Answered, Claim
 from services.gateway.intake import Submission, submit
 from services.gateway.ports import Ports
 from services.gateway.product_csv import CsvLimits, InvalidCsv, read_product_csv
-from shared.addresses import validate_url
 from shared.errors import Permanent
 from shared.facts import Recipe
 from shared.names import safe_name
 from shared.outcome import Connection
+from shared.urls import validate_url
 from shared.webhook_secrets import validate_secret
 
 router = APIRouter(tags=["products"])
@@ -42,7 +50,19 @@ UPLOADED = "CSV file uploaded successfully and processing has started"
 IdempotencyKey = Annotated[str | None, Header(max_length=KEY_CHARACTERS_MAX)]
 
 
-@router.get("/", summary="What this is")
+@router.get(
+    "/",
+    summary="What this is",
+    responses={
+        200: {
+            "content": {
+                "application/json": {
+                    "example": {"message": "Image Processing API", "docs": "/docs", "endpoints": ENDPOINTS[:2]}
+                }
+            }
+        }
+    },
+)
 async def welcome() -> dict[str, Any]:
     """The door's greeting."""
     return {"message": "Image Processing API", "docs": "/docs", "endpoints": ENDPOINTS}
@@ -53,7 +73,8 @@ async def welcome() -> dict[str, Any]:
     summary="Upload a product CSV",
     response_model=Accepted,
     responses={
-        400: {"model": ErrorDetail, "description": "The file or the webhook URL is refused; nothing is stored"},
+        **UNAUTHORIZED,
+        400: {"model": UploadRefused, "description": "The file or the webhook URL is refused; nothing is stored"},
         409: {"model": ErrorDetail, "description": "A request with this Idempotency-Key is still running"},
         413: {"model": ErrorDetail, "description": "The file is too large"},
         503: {"model": ErrorDetail, "description": "The database is away"},
@@ -157,7 +178,7 @@ def _accepted(job: asyncpg.Record, message: str) -> dict[str, Any]:
     "/api/retry/{request_id}",
     summary="Run the failed images again",
     response_model=Accepted,
-    responses={404: {"model": ErrorDetail}, 409: {"model": Problem, "description": "Nothing failed, or it still runs"}},
+    responses={**UNKNOWN, **conflict("Nothing failed, or it still runs")},
 )
 async def retry(
     request_id: str,

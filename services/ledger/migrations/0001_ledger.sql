@@ -2,7 +2,7 @@
 
 CREATE TABLE accounts (
     account_id text PRIMARY KEY,
-    system boolean NOT NULL DEFAULT false,       -- the other side of grants and captures; its balance is the sum of its entries
+    system boolean NOT NULL DEFAULT false,       -- the other side of grants and captures: see below
     posted bigint NOT NULL DEFAULT 0,            -- tokens that belong to the account, held ones included
     held bigint NOT NULL DEFAULT 0,              -- tokens set aside for runs
     version bigint NOT NULL DEFAULT 0,           -- one more with every change
@@ -11,7 +11,7 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_system_keeps_no_balance CHECK (NOT system OR (posted = 0 AND held = 0))
 );
 
--- A running balance of these two would be one row that every replica queues for.
+-- Their balance is the sum of their entries: a running one would be a row that every replica queues for.
 INSERT INTO accounts (account_id, system) VALUES ('system:issuance', true), ('system:revenue', true);
 
 CREATE TABLE transfers (
@@ -72,7 +72,9 @@ CREATE TABLE holds (
     state text NOT NULL,
     opened_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT holds_one_per_run PRIMARY KEY (job_id, run),
-    CONSTRAINT holds_amount CHECK (price_tokens > 0 AND images_total >= 0 AND amount = images_total::bigint * price_tokens),
+    CONSTRAINT holds_amount CHECK (
+        price_tokens > 0 AND images_total >= 0 AND amount = images_total::bigint * price_tokens
+    ),
     CONSTRAINT holds_state CHECK (
         0 <= captured AND 0 <= voided AND CASE state
             WHEN 'held' THEN captured + voided < amount

@@ -1,0 +1,22 @@
+"""exporter: remembers how images end, and turns that into result files and signed webhooks."""
+
+from pathlib import Path
+
+from services.exporter.handlers import SERVICE
+from services.exporter.ports import open_ports
+from services.exporter.settings import Settings
+from shared import service
+from shared.events import ExportRequested
+
+PREFETCH = 200
+
+if __name__ == "__main__":
+    settings = Settings()
+    service.main(
+        SERVICE,
+        settings,
+        lambda core: open_ports(core, settings),
+        migrations=[Path(__file__).parent / "migrations"],
+        prefetch=lambda event: settings.export_concurrency if event is ExportRequested else PREFETCH,
+        background=lambda ports: [ports.deliverer.run],
+    )

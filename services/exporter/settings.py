@@ -1,0 +1,22 @@
+"""The exporter's knobs."""
+
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import SharedSettings
+
+
+class Settings(SharedSettings):
+    """Limits of a result file and of one webhook attempt.
+
+    A lease outlasts an attempt (look-up, line, request): an attempt cut off by a crash is made again after it.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
+
+    export_rows_max: int = 1_000_000
+    export_concurrency: int = 2
+    webhook_seconds: float = 15
+    webhook_host_wait_seconds: float = 2
+    webhook_lease_seconds: float = 60
+    webhook_concurrency: int = 32
+    webhook_per_host_connections: int = 4

@@ -1,0 +1,1 @@
+"""The whole system as its users meet it: over HTTP, every service a process of its own."""

@@ -1,0 +1,11 @@
+"""What acceptance tests share."""
+
+import pytest
+
+from tests.builders import Site
+
+
+@pytest.fixture(scope="session")
+def site(origin: str) -> Site:
+    """The origin's pictures."""
+    return Site(origin)
