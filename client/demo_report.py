@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from client.demo import Played
+from client.reading import table_of
 from deploy.local.urls import Urls
 
 
@@ -14,7 +15,8 @@ def print_report(console: Console, played: Played, urls: Urls) -> None:
     console.print()
     console.print(_figures(played))
     console.print()
-    console.print(_places(played, urls))
+    for name, where in _places(played, urls).items():
+        console.print(f"{name:<18} {where}", markup=False, soft_wrap=True)
 
 
 def print_verdict(console: Console, faults: list[str]) -> None:
@@ -29,9 +31,7 @@ def print_verdict(console: Console, faults: list[str]) -> None:
 
 
 def _failures(played: Played) -> Table:
-    table = Table(title="Failures", title_justify="left", box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("product", "image", "problem", "reason"):
-        table.add_column(column, overflow="fold")
+    table = table_of("product", "image", "problem", "reason", title="Failures")
     for product in played.details.products:
         for image in product.images:
             if image.problem is not None:
@@ -66,13 +66,11 @@ def _megabytes(count: int) -> str:
     return f"{count / 1_000_000:.1f} MB"
 
 
-def _places(played: Played, urls: Urls) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("Result CSV", str(played.csv))
-    table.add_row("Result ZIP", str(played.zip))
-    table.add_row("Dashboard and API", f"{urls.gateway}/")
-    table.add_row("API documentation", f"{urls.gateway}/docs")
-    table.add_row("RabbitMQ console", f"{urls.management}/  ({urls.management_user} / {urls.management_password})")
-    return table
+def _places(played: Played, urls: Urls) -> dict[str, str]:
+    return {
+        "Result CSV": str(played.csv),
+        "Result ZIP": str(played.zip),
+        "Dashboard and API": f"{urls.gateway}/",
+        "API documentation": f"{urls.gateway}/docs",
+        "RabbitMQ console": f"{urls.management}/  ({urls.management_user} / {urls.management_password})",
+    }

@@ -1,13 +1,23 @@
 """How answers of the gateway are put before people: tables for the command line."""
 
+import sys
 from datetime import datetime
 
+from rich.console import Console
 from rich.table import Table
 
 from client.answers import Delivery, Details, Status
 from client.gateway import Refused
 
 FAILURES_MAX = 20
+PLAIN_COLUMNS = 160
+"""Width of tables that no terminal shows: enough for a URL and a reason beside each other."""
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """Where a command prints: as wide as the terminal, or wide enough for logs."""
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if is_terminal else PLAIN_COLUMNS)
 
 
 def table_of(*columns: str, title: str | None = None) -> Table:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from client.answers import Options, Status
 from client.connecting import open_gateway, place
@@ -13,7 +12,7 @@ from client.demo import find_faults, play
 from client.demo_report import print_report, print_verdict
 from client.gateway import FileFormat, Gateway, Refused
 from client.progress import follow
-from client.reading import state_of, table_of_failures, table_of_rows, table_of_status
+from client.reading import open_console, state_of, table_of_failures, table_of_rows, table_of_status
 from client.submit import await_delivery, save_results, submit
 from deploy.local.stack import Stack
 
@@ -21,7 +20,7 @@ INTERRUPTED = 130
 DETAILED_IMAGES_MAX = 20_000
 RESULT_FORMATS: tuple[FileFormat, ...] = ("csv", "zip")
 
-console = Console(highlight=False)
+console = open_console()
 jobs = typer.Typer(no_args_is_help=True, help="Look at requests, run failed images again.")
 
 Url = Annotated[str | None, typer.Option("--url", help="The gateway; DARKROOM_URL or the local stack by default.")]
@@ -99,7 +98,7 @@ def submit_products(
 def _print_refusal(refused: Refused) -> None:
     sys.stderr.write(f"darkroom: refused: {refused}\n")
     if refused.errors:
-        Console(stderr=True, highlight=False).print(table_of_rows(refused))
+        open_console(stderr=True).print(table_of_rows(refused))
 
 
 @jobs.command()

@@ -4,13 +4,12 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from client.commands.jobs import Url
 from client.connecting import open_gateway
-from client.reading import table_of_deliveries
+from client.reading import open_console, table_of_deliveries
 
-console = Console(highlight=False)
+console = open_console()
 webhooks = typer.Typer(no_args_is_help=True, help="Webhooks: their secret, their log, sending again.")
 
 
