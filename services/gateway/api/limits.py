@@ -1,5 +1,6 @@
 """Pure ASGI middleware: request bodies are counted as they arrive, and other sites' scripts are kept out."""
 
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
@@ -23,27 +24,38 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        received, started = 0, False
+        received, more, started = 0, True, False
 
         async def counted() -> Message:
-            nonlocal received
+            nonlocal received, more
             message = await receive()
             received += len(message.get("body", b""))
+            more = message.get("more_body", False)
             if received > self._bytes_max:
                 raise _TooLarge
             return message
 
         async def noted(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
+            if started or received <= self._bytes_max:  # else it is what a parser says to a body cut short
+                started = True
+                await send(message)
 
-        try:
+        with suppress(_TooLarge):
             await self._app(scope, counted, noted)
-        except _TooLarge:
-            if not started:
-                detail = f"The upload is larger than {self._bytes_max // 1_000_000} MB"
-                await JSONResponse({"detail": detail}, 413, {"Connection": "close"})(scope, receive, send)
+        if received > self._bytes_max and not started:
+            if more:
+                await self._discard_rest(receive)
+            detail = f"The upload is larger than {self._bytes_max // 1_000_000} MB"
+            await JSONResponse({"detail": detail}, 413, {"Connection": "close"})(scope, receive, send)
+
+    async def _discard_rest(self, receive: Receive) -> None:
+        """Read on, as far again as is allowed: a caller that is cut off while it sends may never see the answer."""
+        discarded, more = 0, True
+        while more and discarded <= self._bytes_max:
+            message = await receive()
+            discarded += len(message.get("body", b""))
+            more = message.get("more_body", False)
 
 
 class SameSite:

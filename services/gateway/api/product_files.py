@@ -2,7 +2,7 @@
 
 import re
 from contextlib import AsyncExitStack
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -31,6 +31,17 @@ FILE_TYPES: dict[FileFormat, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "zip": "application/zip",
 }
+JSON_EXAMPLE = [
+    {
+        "serial_number": 1,
+        "product_name": "Chair",
+        "input_image_urls": ["https://shop.example/chair.jpg"],
+        "output_image_urls": ["http://localhost:8000/api/image/01a1fc40-a233-74a1-9e9b-61c09a16c5cf.jpg"],
+        "images": [],
+    }
+]
+FILE_CONTENT: dict[str, Any] = {media_type: {} for media_type in FILE_TYPES.values()}
+FILE_CONTENT["application/json"] = {"example": JSON_EXAMPLE}
 IMAGE_NAME = re.compile(r"[a-z0-9_-]+\.(?:jpe?g|png|gif|webp|tiff|bmp|avif)")
 
 
@@ -40,7 +51,7 @@ IMAGE_NAME = re.compile(r"[a-z0-9_-]+\.(?:jpe?g|png|gif|webp|tiff|bmp|avif)")
     response_class=Response,
     responses={
         **UNKNOWN,
-        200: {"content": {media_type: {} for media_type in FILE_TYPES.values()}, "description": "The file"},
+        200: {"content": FILE_CONTENT, "description": "The file"},
         202: {"model": ErrorDetail, "description": "Still being written: ask again after Retry-After seconds"},
         400: {"model": ErrorDetail, "description": "The request has not ended"},
         500: {"model": ErrorDetail, "description": "The file cannot be written"},
