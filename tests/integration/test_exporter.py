@@ -77,7 +77,7 @@ async def test_the_newest_run_and_the_newest_secrets_win(database, ports) -> Non
     job = Job(webhook=Webhook(url="https://new.example/", secrets_sealed=("new", "old"), secrets_version=2))
     earlier = Job(job_id=job.job_id, account_id=job.account_id, webhook=WEBHOOK)
     newest, oldest = job.submitted(run=2), earlier.submitted()
-    for events in ((oldest, newest), (newest,), (oldest,), (newest, oldest)):
+    for events in ((oldest,), (newest, oldest), (newest,), (oldest,)):
         await hear(database, ports, *events)
     async with database.connection() as connection:
         row = await connection.fetchrow(
