@@ -4,15 +4,19 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 
 from deploy.local.stack import Stack
+from tests.brokers import create_database, drop_database, running_postgres, running_rabbitmq
 from tests.builders import Hooks, Site
+from tests.eventually import eventually
 from tests.stacks import log_tails, running_program, running_stack
 
 ANSWER_SECONDS_MAX = 40
+START_SECONDS_MAX = 20
 OPENING_TOKENS = 12_000
 
 
@@ -41,6 +45,35 @@ def origin() -> Iterator[str]:
 def receiver() -> Iterator[str]:
     """The URL of a receiver of webhooks, see client/receiver.py; it does not verify by itself."""
     with running_program("client.receiver") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a Postgres without services."""
+    with running_postgres() as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def postgres_url(postgres_server: str) -> AsyncIterator[str]:
+    """An empty database for each test module."""
+
+    async def created() -> str:
+        try:
+            return await create_database(postgres_server)
+        except (OSError, asyncpg.CannotConnectNowError) as error:
+            raise AssertionError(f"Postgres is not there yet: {error!r}") from error
+
+    url = await eventually(created, START_SECONDS_MAX)
+    yield url
+    await drop_database(postgres_server, url)
+
+
+@pytest.fixture(scope="session")
+def amqp_url() -> Iterator[str]:
+    """The URL of a RabbitMQ without services."""
+    with running_rabbitmq() as url:
         yield url
 
 
@@ -74,7 +107,7 @@ def priced_settings() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def priced_stack(priced_settings: dict[str, str]) -> Iterator[Stack]:
     """A second system, with prices."""
-    with running_stack(**priced_settings) as started:
+    with running_stack(settings=priced_settings) as started:
         yield started
 
 

@@ -12,8 +12,9 @@ from services.gateway.settings import Settings
 from shared import topology
 from shared.addresses import Allowance
 from shared.blobs import open_blobs
-from shared.bus import Bus, Delivery
+from shared.bus import Bus
 from shared.db import Database
+from shared.delivery import Delivery
 from shared.outbox import Relay
 from shared.prices import Prices
 from shared.seal import Seal
@@ -31,18 +32,18 @@ async def open_bus(amqp_url: str) -> AsyncIterator[Bus]:
 
     with patch.dict(topology.CONSUMERS, {PUBLISHER: ()}):
         bus = Bus(amqp_url, PUBLISHER, lambda _: 1)
+
+        async def is_open() -> None:
+            assert bus.is_open
+
         keeping = asyncio.create_task(bus.keep_open(ignore))
         try:
-            await eventually(lambda: _assert_open(bus), 10)
+            await eventually(is_open, 10)
             yield bus
         finally:
             keeping.cancel()
             with suppress(asyncio.CancelledError):
                 await keeping
-
-
-def _assert_open(bus: Bus) -> None:
-    assert bus.is_open
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """A priced request with a webhook, under way."""
 
-
 import httpx
 import pytest
 
