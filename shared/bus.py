@@ -1,4 +1,4 @@
-"""The only file that speaks AMQP: connect, declare, publish with confirms, consume, watchdog.
+"""Speaks AMQP (with declaration.py and delivery.py, nobody else does): connect, publish with confirms, consume, watchdog.
 
 A `Bus` is open or closed as a whole: whatever goes wrong with a connection, a channel or a consumer ends the
 connection, and `keep_open` makes a new one. Nothing is remembered across connections but the subscriptions.
@@ -7,35 +7,30 @@ connection, and `keep_open` makes a new one. Nothing is remembered across connec
 import asyncio
 import os
 import socket
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import aio_pika
-import aiormq
-from aio_pika.abc import AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractConnection
 from aiormq.channel import Channel as WireChannel
 from pamqp import commands as wire
 
-from shared.acknowledgement import Acknowledgement
 from shared.declaration import declare_surely
+from shared.delivery import GONE, Consumer, OnDelivery
 from shared.envelope import CONTENT_TYPE, Enclosed
 from shared.telemetry import CONSUMERS_UP, log
 from shared.topology import EVENTS_EXCHANGE, Subscription, subscriptions
 
 CONNECT_SECONDS_MAX = 10
 OPEN_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 2
 PUBLISH_SECONDS_MAX = 10
 WATCHDOG_SECONDS = 15
 RECONNECT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 30
-
-
-GONE = (TimeoutError, OSError, aiormq.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError)
-"""What a broker that is away, or a channel that has ended, raises."""
 
 
 class Closed(Exception):
@@ -53,49 +48,6 @@ class Publication:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message as it came: which attempt this is by our count, and how often the broker has handed it out."""
-
-    subscription: Subscription
-    body: bytes
-    attempt: int
-    first_attempt_at: datetime
-    deliveries: int
-    tag: int
-    channel: "_Consuming" = field(repr=False)
-
-
-@dataclass(eq=False, slots=True)
-class _Consuming:
-    """A channel that one subscription is consumed on."""
-
-    wire: WireChannel
-    acknowledgement: Acknowledgement = field(default_factory=Acknowledgement)
-
-    async def ack(self, tags: Sequence[int]) -> None:
-        together, singles = self.acknowledgement.settle(tags)
-        if together:
-            await self.wire.basic_ack(together, multiple=True, wait=False)
-        for tag in singles:
-            await self.wire.basic_ack(tag, wait=False)
-
-
-async def ack(deliveries: Sequence[Delivery]) -> None:
-    """Best effort: after a reconnect the broker delivers again, and the inbox knows the event."""
-    tags: dict[_Consuming, list[int]] = defaultdict(list)
-    for delivery in deliveries:
-        tags[delivery.channel].append(delivery.tag)
-    for channel, ended in tags.items():
-        try:
-            await channel.ack(ended)
-        except GONE:
-            log.debug("ack.failed", messages=len(ended))
-
-
-OnDelivery = Callable[[Delivery], Awaitable[None]]
-
-
 class Bus:
     """One service's connection to the broker."""
 
@@ -106,7 +58,7 @@ class Bus:
         self._name = f"{service}@{socket.gethostname()}:{os.getpid()}"
         self._connection: AbstractConnection | None = None
         self._wire: WireChannel | None = None
-        self._queues: list[tuple[AbstractQueue, str]] = []
+        self._consumers: list[Consumer] = []
         self._lost = asyncio.Event()
 
     @property
@@ -117,7 +69,7 @@ class Bus:
     @property
     def consumers(self) -> int:
         """From how many queues this process consumes."""
-        return len(self._queues) if self.is_open else 0
+        return len(self._consumers) if self.is_open else 0
 
     async def keep_open(self, on_delivery: OnDelivery) -> None:
         """Be connected and consuming, again and again, until cancelled; the broker may be away at any time."""
@@ -153,16 +105,16 @@ class Bus:
 
     async def stop_consuming(self) -> None:
         """Take no more messages; what is unacked stays ours until the connection closes."""
-        queues, self._queues = self._queues, []
-        for queue, tag in queues:
+        consumers, self._consumers = self._consumers, []
+        for consumer in consumers:
             try:
-                await queue.cancel(tag, timeout=2)
+                await consumer.stop(STOP_SECONDS_MAX)
             except GONE:
                 return
 
     async def close(self) -> None:
         """End the connection: the broker hands unacked messages to others."""
-        connection, self._connection, self._wire, self._queues = self._connection, None, None, []
+        connection, self._connection, self._wire, self._consumers = self._connection, None, None, []
         CONSUMERS_UP.labels(self._service).set(0)
         if connection is not None:
             try:
@@ -185,23 +137,18 @@ class Bus:
             await declare_surely(self._connection)
             self._wire = _wire(await publishing.get_underlay_channel())
         for subscription in subscriptions(self._service):
-            self._queues.append(await self._consume(subscription, on_delivery))
-        CONSUMERS_UP.labels(self._service).set(len(self._queues))
-        log.info("bus.open", consumers=len(self._queues))
+            self._consumers.append(await self._consume(subscription, on_delivery))
+        CONSUMERS_UP.labels(self._service).set(len(self._consumers))
+        log.info("bus.open", consumers=len(self._consumers))
 
-    async def _consume(self, subscription: Subscription, on_delivery: OnDelivery) -> tuple[AbstractQueue, str]:
+    async def _consume(self, subscription: Subscription, on_delivery: OnDelivery) -> Consumer:
         assert self._connection is not None
         channel = await self._connection.channel(publisher_confirms=False)
         channel.close_callbacks.add(self._note_loss)
-        await channel.set_qos(prefetch_count=self._prefetch(subscription))
-        queue = await channel.get_queue(subscription.queue, ensure=False)
-        consuming = _Consuming(_wire(await channel.get_underlay_channel()))
-
-        async def receive(message: AbstractIncomingMessage) -> None:
-            await on_delivery(_delivery(subscription, message, consuming))
-
-        tag = await queue.consume(receive, consumer_tag=f"{self._name} {subscription.event.__name__} {uuid4().hex[:6]}")
-        return queue, tag
+        tag = f"{self._name} {subscription.event.__name__} {uuid4().hex[:6]}"
+        consumer = Consumer(subscription, _wire(await channel.get_underlay_channel()), tag)
+        await consumer.start(on_delivery, self._prefetch(subscription))
+        return consumer
 
     async def _watch(self) -> None:
         """Return when the connection is lost, or when the broker does not count us among a queue's consumers."""
@@ -215,10 +162,10 @@ class Bus:
         assert self._connection is not None
         async with asyncio.timeout(CONNECT_SECONDS_MAX):
             channel = await self._connection.channel()
-            for queue, _ in self._queues:
-                found = await channel.declare_queue(queue.name, passive=True)
+            for consumer in self._consumers:
+                found = await channel.declare_queue(consumer.subscription.queue, passive=True)
                 if not found.declaration_result.consumer_count:
-                    log.warning("bus.consumer_gone", queue=queue.name)
+                    log.warning("bus.consumer_gone", queue=found.name)
                     self._lost.set()
             await channel.close()
 
@@ -252,18 +199,3 @@ def _wire(channel: object) -> WireChannel:
     """The channel below aio-pika's: its publish and ack need not wait for the socket to drain."""
     assert isinstance(channel, WireChannel)
     return channel
-
-
-def _delivery(subscription: Subscription, message: AbstractIncomingMessage, consuming: _Consuming) -> Delivery:
-    headers = message.headers
-    first = headers.get("first_attempt_at")
-    attempt, deliveries = headers.get("attempt", 1), headers.get("x-delivery-count", 0)
-    return Delivery(
-        subscription,
-        message.body,
-        attempt if isinstance(attempt, int) else 1,
-        datetime.fromisoformat(first) if isinstance(first, str) else datetime.now(UTC),
-        deliveries if isinstance(deliveries, int) else 0,
-        message.delivery_tag or 0,
-        consuming,
-    )

@@ -55,6 +55,7 @@ class Database:
                     max_size=connections_max,
                     command_timeout=STATEMENT_SECONDS_MAX,
                     timeout=ACQUIRE_SECONDS_MAX,
+                    reset=_keep_as_it_is,
                     server_settings={"search_path": schema, "application_name": f"darkroom {schema}", "jit": "off"},
                 )
                 return cls(pool, url, schema)
@@ -104,6 +105,10 @@ class _Migration:
     def read(cls, file: Path) -> Self:
         owner = file.parent.parent.name if file.parent.name == "migrations" else file.parent.name
         return cls(f"{owner}/{file.stem}", file.read_text())
+
+
+async def _keep_as_it_is(_: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Leave out the query by which the pool resets a connection: nothing of ours outlives a transaction on it."""
 
 
 async def migrate(database: Database, *directories: Path) -> list[str]:

@@ -11,8 +11,8 @@ from uuid import UUID
 import asyncpg
 
 from shared import inbox, outbox
-from shared.bus import Delivery, ack
 from shared.db import Database, Unavailable
+from shared.delivery import Delivery, ack
 from shared.envelope import Envelope, child_traceparent, enclose, new_traceparent, subject_of
 from shared.errors import NotYet, Transient
 from shared.events import Event

@@ -21,8 +21,9 @@ import structlog
 import uvloop
 
 from shared import db, health, inbox
-from shared.bus import Bus, Delivery
+from shared.bus import Bus
 from shared.db import MIGRATIONS, Database
+from shared.delivery import Delivery
 from shared.envelope import Enclosed, Envelope, Unreadable, new_id, new_traceparent, read
 from shared.errors import NotYet, Permanent, Problem, Transient
 from shared.events import Event

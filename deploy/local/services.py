@@ -9,7 +9,7 @@ from dotenv import dotenv_values
 from deploy.local import postgres, rabbitmq
 from deploy.local.ports import LOOPBACK
 from deploy.local.programs import Program
-from deploy.local.state import CHECKOUT, SERVICES, Home, State
+from deploy.local.state import CHECKOUT, DEMO_SERVERS, SERVICES, Home, State
 
 SEALING_SERVICES = ("gateway", "exporter")
 """Those that seal or open webhook secrets inside events."""
@@ -42,6 +42,12 @@ def defaults(home: Home, state: State, service: str) -> dict[str, str]:
     return chosen | ({"DARKROOM_SECRET_KEY": state.secrets["seal"]} if service in SEALING_SERVICES else {})
 
 
+def openings(state: State, user: Mapping[str, str]) -> str:
+    """Where fetching and webhooks may go on this machine: to the demo's two ports, and where the user says."""
+    demo = [f"{LOOPBACK}/32:{state.ports[name]}" for name in DEMO_SERVERS]
+    return ",".join(filter(None, [user.get("DARKROOM_FETCH_ALLOW"), *demo]))
+
+
 def addresses(home: Home, state: State, service: str) -> dict[str, str]:
     """What belongs to this stack: another broker or database of the user's shell is not meant for it."""
     return {
@@ -56,7 +62,8 @@ def addresses(home: Home, state: State, service: str) -> dict[str, str]:
 
 def environment(home: Home, state: State, service: str, user: Mapping[str, str]) -> dict[str, str]:
     """A service's environment: the stack's addresses, over the user's settings, over the stack's defaults."""
-    return defaults(home, state, service) | dict(user) | addresses(home, state, service)
+    allowed = {"DARKROOM_FETCH_ALLOW": openings(state, user)}
+    return defaults(home, state, service) | dict(user) | allowed | addresses(home, state, service)
 
 
 def programs(home: Home, state: State, extra: Mapping[str, str]) -> list[Program]:

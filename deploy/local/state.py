@@ -15,8 +15,9 @@ from deploy.local.identity import ProcessIdentity
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVICES = ("gateway", "fetcher", "enhancer", "exporter", "ledger")
-PORT_NAMES = ("amqp", "management", "distribution", "epmd", "postgres", *SERVICES)
-"""A service's port answers its health checks; the gateway's is its HTTP API."""
+DEMO_SERVERS = ("origin", "receiver")
+PORT_NAMES = ("amqp", "management", "distribution", "epmd", "postgres", *SERVICES, *DEMO_SERVERS)
+"""A service's port answers its health checks; the gateway's is its HTTP API. The demo's two are kept free for it."""
 
 Phase = Literal["starting", "running", "stopping", "stopped", "failed"]
 
@@ -68,6 +69,7 @@ class Home:
         self.rabbitmq = self.folder / "rabbitmq"
         self.postgres = self.folder / "postgres"
         self.blobs = self.folder / "blobs"
+        self.demo = self.folder / "demo"
 
     def make(self) -> None:
         """Make the folder; others may pass through it (Postgres' own user must), not look into it."""
@@ -76,7 +78,7 @@ class Home:
 
     def clear(self) -> None:
         """Remove what the stack put here, and the folder when it is empty then: it can be one that the user chose."""
-        for folder in (self.logs, self.rabbitmq, self.blobs, self.postgres):
+        for folder in (self.logs, self.rabbitmq, self.blobs, self.postgres, self.demo):
             shutil.rmtree(folder, ignore_errors=True)
         for file in (self.state_file, self.lock_file):
             file.unlink(missing_ok=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from deploy.local import postgres, rabbitmq, services
 from deploy.local.ports import LOOPBACK
-from deploy.local.state import SERVICES, Home, State
+from deploy.local.state import DEMO_SERVERS, SERVICES, Home, State
 
 
 @dataclass(frozen=True)
 class Urls:
-    """Addresses of a stack, passwords included. `postgres`: by service, each with its own role."""
+    """Addresses of a stack, passwords included. `postgres`: by service; `demo_ports`: by server."""
 
     gateway: str
     amqp: str
@@ -20,6 +20,7 @@ class Urls:
     postgres: Mapping[str, str]
     postgres_owner: str
     blobs: str
+    demo_ports: Mapping[str, int]
 
     @classmethod
     def of(cls, home: Home, state: State) -> "Urls":
@@ -33,4 +34,5 @@ class Urls:
             postgres={service: postgres.url(state, service) for service in SERVICES},
             postgres_owner=postgres.url(state),
             blobs=home.blobs.as_uri(),
+            demo_ports={name: state.ports[name] for name in DEMO_SERVERS},
         )

@@ -27,7 +27,7 @@ def problem_of_decoder(words: str) -> Problem:
     if NO_SPACE.search(words):
         return Transient("storage_full", "There is no space left for images.")
     if TRUNCATED.search(words):
-        return Permanent("truncated", f"The file ends before the picture does: {detail}")
+        return Permanent("truncated", "The file ends before the picture does.")
     return Permanent("decode_failed", f"The picture does not decode: {detail}")
 
 

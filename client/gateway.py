@@ -1,0 +1,227 @@
+"""The gateway from Python: upload a product CSV, follow the job, take the results.
+
+with Gateway("http://localhost:8000") as gateway:
+    accepted = gateway.upload(Path("products.csv"), Options(quality=70))
+    for status in gateway.watch(accepted.request_id):
+        print(status.images.completed, "of", status.images.total)
+    gateway.download(accepted.request_id, "zip", Path("results.zip"))
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from email.message import Message
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx
+
+from client.answers import Accepted, Delivery, Details, Options, Secret, Status
+from shared.errors import DarkroomError
+
+FileFormat = Literal["csv", "json", "xlsx", "zip"]
+
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 60.0
+SILENCE_SECONDS = 40.0
+"""Progress is pinged every 15 s: a stream that is silent for longer is dead."""
+RETRY_SECONDS = 0.5
+PATIENCE_SECONDS = 60.0
+DOWNLOAD_SECONDS_MAX = 600.0
+CHUNK_BYTES = 1 << 18
+
+
+class Refused(DarkroomError):
+    """The gateway said no. `errors`: the bad rows of a CSV, each with row, column and message."""
+
+    def __init__(self, status: int, detail: str, errors: list[dict[str, Any]], reason: str = "") -> None:
+        super().__init__(f"{detail} ({reason.rstrip('.')})" if reason else detail)
+        self.status = status
+        self.errors = errors
+
+
+class Away(DarkroomError):
+    """The gateway does not answer, or says that it can't work now."""
+
+
+class Gateway:
+    """One gateway, as one account; raises Refused and Away.
+
+    patience_seconds: how long a gateway that has answered before may be away, while it restarts.
+    """
+
+    def __init__(self, url: str, *, api_key: str | None = None, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self.url = url.rstrip("/")
+        self._patience_seconds = patience_seconds
+        self._has_answered = False
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={"X-API-Key": api_key} if api_key else {},
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def upload(self, csv: Path, options: Options | None = None, *, idempotency_key: str | None = None) -> Accepted:
+        """Send a CSV. With the same key as before the gateway answers as before, and nothing is done twice."""
+        headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
+
+        def send() -> httpx.Response:
+            with csv.open("rb") as file:
+                files = {"file": (csv.name, file, "text/csv")}
+                return self._http.post(
+                    "/api/upload", data=(options or Options()).fields(), files=files, headers=headers
+                )
+
+        response = self._patiently(send)
+        return Accepted.model_validate(response.json() | {"answered_at": response.headers.get("date")})
+
+    def status(self, request_id: str) -> Status:
+        """Where a request is."""
+        return Status.model_validate(self._get(f"/api/status/{quote(request_id, safe='')}").json())
+
+    def watch(self, request_id: str) -> Iterator[Status]:
+        """A status at every change until the request has ended: streamed, and asked for where the stream breaks off."""
+        status = self.status(request_id)
+        yield status
+        while not status.has_ended:
+            with suppress(httpx.TransportError):
+                for news in self._stream(request_id):
+                    if news != status:
+                        status = news
+                        yield status
+            if not status.has_ended:
+                time.sleep(RETRY_SECONDS)
+                status = self.status(request_id)
+                yield status
+
+    def details(self, request_id: str) -> Details:
+        """A request with all its products, and why images failed."""
+        return Details.model_validate_json(self._get(f"/api/details/{quote(request_id, safe='')}").content)
+
+    def download(self, request_id: str, format: FileFormat, into: Path) -> Path:
+        """Save a result file as `into`, or in that folder under the gateway's name for it; gives where it is.
+
+        The first call has the file written, which takes a while for many images: waits up to ten minutes.
+        """
+        deadline = time.monotonic() + DOWNLOAD_SECONDS_MAX
+        while (path := self._download(request_id, format, into)) is None:
+            if time.monotonic() > deadline:
+                raise Away(f"The {format} file was not written within {DOWNLOAD_SECONDS_MAX:.0f} s.")
+            time.sleep(RETRY_SECONDS)
+        return path
+
+    def retry(self, request_id: str) -> Accepted:
+        """Run the failed images again."""
+        return Accepted.model_validate(self._post(f"/api/retry/{quote(request_id, safe='')}").json())
+
+    def webhook_secret(self, *, rotate: bool = False) -> Secret:
+        """What the account's webhooks are signed by; `rotate` makes a new one, the old one signs too for 24 hours."""
+        response = self._post("/api/webhooks/secret/rotate") if rotate else self._get("/api/webhooks/secret")
+        return Secret.model_validate(response.json())
+
+    def deliveries(self, request_id: str) -> list[Delivery]:
+        """The webhook messages of a request with their attempts, the oldest first."""
+        found = self._get(f"/api/webhooks/{quote(request_id, safe='')}").json()["deliveries"]
+        return [Delivery.model_validate(each) for each in found]
+
+    def resend(self, request_id: str) -> str:
+        """Send a request's webhook again; gives the id of the new delivery."""
+        return str(self._post(f"/api/webhooks/{quote(request_id, safe='')}/resend").json()["delivery_id"])
+
+    def _stream(self, request_id: str) -> Iterator[Status]:
+        path = f"/api/status/{quote(request_id, safe='')}/events"
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
+        with self._http.stream("GET", path, timeout=timeout) as response:
+            for line in response.iter_lines() if response.status_code == HTTPStatus.OK else ():
+                if line.startswith("data:"):
+                    yield Status.model_validate_json(line.removeprefix("data:"))
+
+    def _download(self, request_id: str, format: FileFormat, into: Path) -> Path | None:
+        request = self._http.build_request(
+            "GET", f"/api/download/{quote(request_id, safe='')}", params={"format": format}
+        )
+        response = self._patiently(lambda: self._http.send(request, stream=True))
+        try:
+            if response.status_code == HTTPStatus.ACCEPTED:
+                return None
+            path = into / _file_name(response, f"results.{format}") if into.is_dir() else into
+            part = path.with_name(f".{path.name}.part")
+            with part.open("wb") as file:
+                for chunk in response.iter_bytes(CHUNK_BYTES):
+                    file.write(chunk)
+            return part.replace(path)
+        finally:
+            response.close()
+
+    def _get(self, path: str) -> httpx.Response:
+        return self._patiently(lambda: self._http.get(path))
+
+    def _post(self, path: str) -> httpx.Response:
+        headers = {"Idempotency-Key": str(uuid4())}
+        return self._patiently(lambda: self._http.post(path, headers=headers))
+
+    def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """Send, again after faults that pass: every request is safe to repeat, by its method or its key."""
+        deadline = time.monotonic() + self._patience_seconds
+        while True:
+            try:
+                response = send()
+            except httpx.TransportError as error:
+                fault = f"The gateway at {self.url} does not answer: {error or type(error).__name__}"
+            else:
+                self._has_answered = True
+                if not _passes(response):
+                    return _expect_success(response)
+                fault = f"The gateway at {self.url} can't work now: {_detail(response)}"
+            if not self._has_answered or time.monotonic() > deadline:
+                raise Away(fault)
+            time.sleep(RETRY_SECONDS)
+
+
+def _passes(response: httpx.Response) -> bool:
+    """Whether the answer may be another one soon."""
+    still_running = response.status_code == HTTPStatus.CONFLICT and "retry-after" in response.headers
+    return response.status_code in (502, 503, 504) or still_running
+
+
+def _expect_success(response: httpx.Response) -> httpx.Response:
+    if response.is_success:
+        return response
+    content = _content(response)
+    errors = [each for each in content.get("errors", []) if isinstance(each, dict)]
+    raise Refused(response.status_code, _detail(response), errors, str(content.get("reason", "")))
+
+
+def _detail(response: httpx.Response) -> str:
+    """What the gateway said in its answer, in one sentence."""
+    detail = _content(response).get("detail") or f"HTTP {response.status_code} {response.reason_phrase}"
+    return detail if isinstance(detail, str) else json.dumps(detail)
+
+
+def _content(response: httpx.Response) -> dict[str, Any]:
+    try:
+        content = json.loads(response.read())
+    except ValueError:
+        return {}
+    finally:
+        response.close()
+    return content if isinstance(content, dict) else {}
+
+
+def _file_name(response: httpx.Response, otherwise: str) -> str:
+    """The name that the gateway gives a file, without any folder."""
+    header = Message()
+    header["Content-Disposition"] = response.headers.get("content-disposition", "")
+    return Path(header.get_filename() or otherwise).name or otherwise

@@ -1,0 +1,84 @@
+"""How answers of the gateway are put before people: tables for the command line."""
+
+import sys
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from client.answers import Delivery, Details, Status
+from client.gateway import Refused
+
+FAILURES_MAX = 20
+PLAIN_COLUMNS = 160
+"""Width of tables that no terminal shows: enough for a URL and a reason beside each other."""
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """Where a command prints: as wide as the terminal, or wide enough for logs."""
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if is_terminal else PLAIN_COLUMNS)
+
+
+def table_of(*columns: str, title: str | None = None) -> Table:
+    """An empty table in the style of the command line."""
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def moment(time: datetime) -> str:
+    """A moment in the time of the reader's machine."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def table_of_status(status: Status) -> Table:
+    """Where a request is."""
+    images = status.images
+    table = Table.grid(padding=(0, 2))
+    table.add_row("Request", status.request_id)
+    table.add_row("Status", f"{status.status} ({status.message})")
+    table.add_row(
+        "Images", f"{images.total}: {images.completed} done, {images.failed} failed, {images.pending} to come"
+    )
+    table.add_row("Accepted", moment(status.created_at))
+    table.add_row("Last news", moment(status.updated_at))
+    return table
+
+
+def table_of_failures(details: Details) -> Table:
+    """The first images that failed, with their reasons."""
+    table = table_of("product", "image", "problem", "reason", "attempts")
+    failures = [(product, image) for product in details.products for image in product.images if image.problem]
+    for product, image in failures[:FAILURES_MAX]:
+        table.add_row(product.product_name, image.input_url, image.problem, image.detail or "", str(image.attempts))
+    if len(failures) > FAILURES_MAX:
+        table.caption = f"and {len(failures) - FAILURES_MAX} more: see the column Problems of the result CSV"
+    return table
+
+
+def table_of_rows(refused: Refused) -> Table:
+    """The bad rows of a CSV that was refused."""
+    table = table_of("row", "column", "what is wrong")
+    for error in refused.errors:
+        table.add_row(str(error.get("row") or ""), str(error.get("column") or ""), str(error.get("message") or ""))
+    return table
+
+
+def table_of_deliveries(deliveries: list[Delivery]) -> Table:
+    """Every attempt at delivering, a line each."""
+    table = table_of("message", "to", "state", "attempt", "at", "answer")
+    for delivery in deliveries:
+        table.add_row(delivery.message_id, delivery.url, state_of(delivery), "", "", "")
+        for attempt in delivery.attempts:
+            answer = f"HTTP {attempt.status}" if attempt.status else f"{attempt.problem}: {attempt.detail or ''}"
+            table.add_row("", "", "", str(attempt.attempt), moment(attempt.attempted_at), answer)
+    return table
+
+
+def state_of(delivery: Delivery) -> str:
+    """A delivery's state, and when it is tried next."""
+    if delivery.next_attempt_at is None or delivery.state != "pending":
+        return delivery.state
+    return f"{delivery.state}, next attempt {moment(delivery.next_attempt_at)}"
