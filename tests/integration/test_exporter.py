@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import itertools
 import json
 import random
 import zipfile
@@ -77,7 +76,8 @@ async def test_within_a_run_the_first_outcome_stands_and_a_success_for_ever(data
 async def test_the_newest_run_and_the_newest_secrets_win(database, ports) -> None:
     job = Job(webhook=Webhook(url="https://new.example/", secrets_sealed=("new", "old"), secrets_version=2))
     earlier = Job(job_id=job.job_id, account_id=job.account_id, webhook=WEBHOOK)
-    for events in itertools.permutations([job.submitted(run=2), earlier.submitted()]):
+    newest, oldest = job.submitted(run=2), earlier.submitted()
+    for events in ((oldest,), (newest, oldest), (newest,), (oldest,)):
         await hear(database, ports, *events)
     async with database.connection() as connection:
         row = await connection.fetchrow(
