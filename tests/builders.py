@@ -129,3 +129,30 @@ async def download(client: httpx.AsyncClient, request_id: str, **query: str) -> 
 def read_rows(answer: httpx.Response) -> list[dict[str, str]]:
     """The rows of a downloaded CSV, by their column's name."""
     return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """A receiver of webhooks, with a path of its own for each test."""
+
+    url: str
+    path: str
+
+    def target(self, **query: Any) -> str:
+        """The URL to be called; `fail` and `status` as client/receiver.py has them."""
+        return f"{self.url}{self.path}" + (f"?{urlencode(query)}" if query else "")
+
+    async def received(self) -> list[Json]:
+        """What came to the path, oldest first."""
+        async with httpx.AsyncClient() as client:
+            return list((await client.get(f"{self.url}/received", params={"path": self.path})).json())
+
+    async def until_received(self, number: int, seconds_max: float = 20) -> list[Json]:
+        """Wait for as many deliveries."""
+
+        async def enough() -> list[Json]:
+            found = await self.received()
+            assert len(found) >= number, f"{len(found)} of {number} deliveries"
+            return found
+
+        return await eventually(enough, seconds_max)

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from deploy.local.stack import Stack
+from tests.builders import Hooks, Site
 from tests.stacks import log_tails, running_program, running_stack
 
 ANSWER_SECONDS_MAX = 40
@@ -48,3 +50,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     if report.failed:
         report.sections += [(f"log of {title}", text) for title, text in log_tails()]
     return report
+
+
+@pytest.fixture(scope="session")
+def site(origin: str) -> Site:
+    """The origin's pictures."""
+    return Site(origin)
+
+
+@pytest.fixture
+def hooks(receiver: str) -> Hooks:
+    """A path of the receiver's that no other test uses."""
+    return Hooks(receiver, f"/hook/{uuid4().hex}")

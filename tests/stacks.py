@@ -27,6 +27,7 @@ SETTINGS = {
     "DARKROOM_SOURCE_BYTES_MAX": "5000000",
     "DARKROOM_UPLOAD_BYTES_MAX": "5000000",
     "DARKROOM_ENHANCE_WORKERS": "2",
+    "DARKROOM_WEBHOOK_LEASE_SECONDS": "5",
     "DARKROOM_PRICES": "{}",
 }
 """Impatient and small, so that tests see the limits soon; loopback origins are allowed."""

@@ -7,14 +7,6 @@ import asyncpg
 import pytest
 
 from deploy.local.stack import Stack
-from tests.builders import Site
-
-
-@pytest.fixture(scope="session")
-def site(origin: str) -> Site:
-    """The origin's pictures."""
-    return Site(origin)
-
 
 GatewayRows = Callable[..., Awaitable[list[dict[str, Any]]]]
 
