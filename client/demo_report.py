@@ -1,6 +1,7 @@
 """What the demo says at its end: the figures, the failures with their reasons, and where everything is."""
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from client.demo import Played
@@ -37,7 +38,9 @@ def _failures(played: Played) -> Table:
             if image.problem is not None:
                 as_planned = played.planned.problems.get(image.input_url) == image.problem
                 problem = f"[{'yellow' if as_planned else 'red'}]{image.problem}[/]"
-                table.add_row(product.product_name, _short(image.input_url), problem, image.detail or "")
+                table.add_row(
+                    escape(product.product_name), _short(image.input_url), problem, escape(image.detail or "")
+                )
     return table
 
 

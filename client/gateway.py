@@ -36,12 +36,17 @@ CHUNK_BYTES = 1 << 18
 
 
 class Refused(DarkroomError):
-    """The gateway said no. `errors`: the bad rows of a CSV, each with row, column and message."""
+    """The gateway said no.
 
-    def __init__(self, status: int, detail: str, errors: list[dict[str, Any]], reason: str = "") -> None:
-        super().__init__(f"{detail} ({reason.rstrip('.')})" if reason else detail)
+    problem: its stable code, where there is one. errors: the bad rows of a CSV, each with row, column and message.
+    """
+
+    def __init__(self, status: int, detail: str, content: dict[str, Any]) -> None:
+        reason = str(content.get("reason", "")).rstrip(".")
+        super().__init__(f"{detail} ({reason})" if reason else detail)
         self.status = status
-        self.errors = errors
+        self.problem = str(content.get("problem", ""))
+        self.errors = [each for each in content.get("errors", []) if isinstance(each, dict)]
 
 
 class Away(DarkroomError):
@@ -199,9 +204,7 @@ def _passes(response: httpx.Response) -> bool:
 def _expect_success(response: httpx.Response) -> httpx.Response:
     if response.is_success:
         return response
-    content = _content(response)
-    errors = [each for each in content.get("errors", []) if isinstance(each, dict)]
-    raise Refused(response.status_code, _detail(response), errors, str(content.get("reason", "")))
+    raise Refused(response.status_code, _detail(response), _content(response))
 
 
 def _detail(response: httpx.Response) -> str:

@@ -1,15 +1,24 @@
 """How answers of the gateway are put before people: tables for the command line."""
 
 import sys
+from collections import Counter
 from datetime import datetime
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from client.answers import Delivery, Details, Status
 from client.gateway import Refused
 
-FAILURES_MAX = 20
+FAILURES_MAX = 10
+HINTS = {
+    "address_forbidden": (
+        "This machine and private networks are asked only where DARKROOM_FETCH_ALLOW says so:\n"
+        "  ./darkroom down && DARKROOM_FETCH_ALLOW=127.0.0.1/32 ./darkroom up"
+    )
+}
+"""What helps against a problem, where something does."""
 PLAIN_COLUMNS = 160
 """Width of tables that no terminal shows: enough for a URL and a reason beside each other."""
 
@@ -47,22 +56,27 @@ def table_of_status(status: Status) -> Table:
     return table
 
 
-def table_of_failures(details: Details) -> Table:
-    """The first images that failed, with their reasons."""
-    table = table_of("product", "image", "problem", "reason", "attempts")
+def print_failures(console: Console, details: Details) -> None:
+    """Say which problems images had, the first of them one by one, and what helps."""
     failures = [(product, image) for product in details.products for image in product.images if image.problem]
+    problems = Counter(image.problem for _, image in failures)
+    console.print("Failed", ", ".join(f"{count} {problem}" for problem, count in problems.most_common()))
+    table = table_of("product", "image", "problem", "reason", "attempts")
     for product, image in failures[:FAILURES_MAX]:
-        table.add_row(product.product_name, image.input_url, image.problem, image.detail or "", str(image.attempts))
+        texts = (product.product_name, image.input_url, image.problem or "", image.detail or "", str(image.attempts))
+        table.add_row(*map(escape, texts))
+    console.print(table)
     if len(failures) > FAILURES_MAX:
-        table.caption = f"and {len(failures) - FAILURES_MAX} more: see the column Problems of the result CSV"
-    return table
+        console.print(f"and {len(failures) - FAILURES_MAX} more: see the column Problems of the result CSV")
+    for problem in problems.keys() & HINTS.keys():
+        console.print(HINTS[str(problem)], markup=False, soft_wrap=True)
 
 
 def table_of_rows(refused: Refused) -> Table:
     """The bad rows of a CSV that was refused."""
     table = table_of("row", "column", "what is wrong")
     for error in refused.errors:
-        table.add_row(str(error.get("row") or ""), str(error.get("column") or ""), str(error.get("message") or ""))
+        table.add_row(*(escape(str(error.get(name) or "")) for name in ("row", "column", "message")))
     return table
 
 

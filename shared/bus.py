@@ -1,4 +1,4 @@
-"""Speaks AMQP (with declaration.py and delivery.py, nobody else does): connect, publish with confirms, consume, watchdog.
+"""Speaks AMQP (nobody else does but declaration.py and delivery.py): connect, publish with confirms, consume, watch.
 
 A `Bus` is open or closed as a whole: whatever goes wrong with a connection, a channel or a consumer ends the
 connection, and `keep_open` makes a new one. Nothing is remembered across connections but the subscriptions.

@@ -63,8 +63,7 @@ class Loop:
         assert task is not None
         self._running.add(task)
         try:
-            with self._gatherer.expecting():
-                self._gatherer.add(await self._finish(delivery))
+            self._gatherer.add(await self._finish(delivery))
         finally:
             self._running.discard(task)
 

@@ -12,7 +12,7 @@ from client.demo import find_faults, play
 from client.demo_report import print_report, print_verdict
 from client.gateway import FileFormat, Gateway, Refused
 from client.progress import follow
-from client.reading import open_console, state_of, table_of_failures, table_of_rows, table_of_status
+from client.reading import HINTS, open_console, print_failures, state_of, table_of_rows, table_of_status
 from client.submit import await_delivery, save_results, submit
 from deploy.local.stack import Stack
 
@@ -97,6 +97,8 @@ def submit_products(
 
 def _print_refusal(refused: Refused) -> None:
     sys.stderr.write(f"darkroom: refused: {refused}\n")
+    if hint := HINTS.get(refused.problem):
+        sys.stderr.write(f"{hint}\n")
     if refused.errors:
         open_console(stderr=True).print(table_of_rows(refused))
 
@@ -160,4 +162,4 @@ def _print_state(gateway: Gateway, found: Status) -> None:
     console.print(table_of_status(found))
     if found.images.failed and found.images.total <= DETAILED_IMAGES_MAX:
         console.print()
-        console.print(table_of_failures(gateway.details(found.request_id)))
+        print_failures(console, gateway.details(found.request_id))

@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 import asyncpg
+from uuid_utils import uuid7
 
 from services.gateway import secrets
 from services.gateway.ports import Ports
@@ -124,14 +125,15 @@ def _take(rows: Iterator[str]) -> bytes:
 
 
 def _rows(submission: Submission, job_id: UUID, tally: _Tally) -> Iterator[str]:
+    job = str(job_id)
     for seq, (item, key, name, position, size, url) in enumerate(submission.images()):
         tally.images = seq + 1
         tally.items = item
         yield (
-            f"{new_id()}\t{job_id}\t{seq}\t{item}\t{_escaped(str(key))}\t{_escaped(name)}"
+            f"{uuid7()}\t{job}\t{seq}\t{item}\t{_escaped(str(key))}\t{_escaped(name)}"
             f"\t{position}\t{size}\t{_escaped(url)}\n"
         )
 
 
 def _escaped(text: str) -> str:
-    return text.translate(_ESCAPES) if "\\" in text or not text.isprintable() else text
+    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)

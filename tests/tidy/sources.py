@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +47,7 @@ class Module:
         return (node for node in self.nodes() if isinstance(node, Function))
 
 
+@cache
 def modules(*folders: str) -> list[Module]:
     """The Python files below these folders."""
     found = (file for folder in folders for file in sorted((ROOT / folder).rglob("*.py")))

@@ -131,8 +131,8 @@ def test_what_others_call_says_what_it_is_for() -> None:
     silent = [
         f"{module.at(node)} {node.name}"
         for module in modules("shared", "services")
-        for parent in [module.tree, *public_classes(module.tree)]
-        for node in parent.body
+        for body in [module.tree.body, *(public.body for public in public_classes(module.tree))]
+        for node in body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         and not node.name.startswith("_")
         and not ast.get_docstring(node)
