@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -42,6 +42,7 @@ class Gatherer:
     """The committing half of the loop."""
 
     judge: Judge
+    before_commit: Callable[[], Awaitable[None]]
 
     def __init__(self, service: Service, database: Database, relay: Relay, settings: SharedSettings) -> None:
         self._service = service
@@ -117,6 +118,7 @@ class Gatherer:
 
     async def _commit(self, batch: Sequence[Finished]) -> None:
         started = time.perf_counter()
+        await self.before_commit()
         async with self._database.transaction() as connection:
             posted = await self._write(connection, batch)
         self._relay.publish(posted)
