@@ -1,8 +1,8 @@
 """Blobs: bytes named by their SHA-256, durable before anybody speaks of them, the same whatever the store.
 
-Work happens in local files: a writer asks for a `staged` path, fills it, and `keep`s it under its digest; before an event
-names it, `settle` makes everything kept durable. On the local store keeping is a rename and settling one sync for a
-whole batch of blobs; on S3, GCS or Azure (obstore) keeping is an upload. Repeating is harmless.
+Work happens in local files: a writer asks for a `staged` path, fills it, and `keep`s it under its digest; before an
+event names it, `settle` makes everything kept durable. On the local store keeping is a rename and settling one sync
+for a whole batch of blobs; on S3, GCS or Azure (obstore) keeping is an upload. Repeating is harmless.
 """
 
 import asyncio

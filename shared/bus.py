@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
-from aiormq.channel import Channel as WireChannel
+from aiormq.channel import Channel
 from pamqp import commands as wire
 
 from shared.declaration import declare_surely
@@ -31,6 +31,8 @@ PUBLISH_SECONDS_MAX = 10
 WATCHDOG_SECONDS = 15
 RECONNECT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 30
+PUBLISHING_CHANNELS = 16
+"""A channel sends one message per turn of the event loop; those of many channels leave in one write to the socket."""
 
 
 class Closed(Exception):
@@ -57,14 +59,15 @@ class Bus:
         self._prefetch = prefetch
         self._name = f"{service}@{socket.gethostname()}:{os.getpid()}"
         self._connection: AbstractConnection | None = None
-        self._wire: WireChannel | None = None
+        self._publishing: list[Channel] = []
+        self._turn = 0
         self._consumers: list[Consumer] = []
         self._lost = asyncio.Event()
 
     @property
     def is_open(self) -> bool:
         """Whether events can be published now."""
-        return self._wire is not None and not self._lost.is_set()
+        return bool(self._publishing) and not self._lost.is_set()
 
     @property
     def consumers(self) -> int:
@@ -85,19 +88,20 @@ class Bus:
 
     async def publish(self, publication: Publication) -> None:
         """Publish and wait for the broker's confirm; raises Closed when it did not come."""
-        channel = self._wire
-        if channel is None or self._lost.is_set():
+        if not self.is_open:
             raise Closed("not connected")
+        self._turn = (self._turn + 1) % len(self._publishing)
+        channel = self._publishing[self._turn]
         try:
-            async with asyncio.timeout(PUBLISH_SECONDS_MAX):
-                confirmed = await channel.basic_publish(
-                    publication.enclosed.body,
-                    exchange="" if publication.queue else EVENTS_EXCHANGE,
-                    routing_key=publication.queue or publication.enclosed.type,
-                    properties=self._properties(publication),
-                    mandatory=True,
-                    wait=False,
-                )
+            confirmed = await channel.basic_publish(
+                publication.enclosed.body,
+                exchange="" if publication.queue else EVENTS_EXCHANGE,
+                routing_key=publication.queue or publication.enclosed.type,
+                properties=self._properties(publication),
+                mandatory=True,
+                wait=False,
+                timeout=PUBLISH_SECONDS_MAX,
+            )
         except GONE as error:
             raise Closed(repr(error)) from error
         if not isinstance(confirmed, wire.Basic.Ack):
@@ -114,7 +118,7 @@ class Bus:
 
     async def close(self) -> None:
         """End the connection: the broker hands unacked messages to others."""
-        connection, self._connection, self._wire, self._consumers = self._connection, None, None, []
+        connection, self._connection, self._publishing, self._consumers = self._connection, None, [], []
         CONSUMERS_UP.labels(self._service).set(0)
         if connection is not None:
             try:
@@ -132,10 +136,8 @@ class Bus:
                 client_properties={"connection_name": self._name, "product": f"darkroom {self._service}"},
             )
             self._connection.close_callbacks.add(self._note_loss)
-            publishing = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
-            publishing.close_callbacks.add(self._note_loss)
             await declare_surely(self._connection)
-            self._wire = _wire(await publishing.get_underlay_channel())
+            self._publishing = [await self._open_channel(self._connection) for _ in range(PUBLISHING_CHANNELS)]
         for subscription in subscriptions(self._service):
             self._consumers.append(await self._consume(subscription, on_delivery))
         CONSUMERS_UP.labels(self._service).set(len(self._consumers))
@@ -143,12 +145,18 @@ class Bus:
 
     async def _consume(self, subscription: Subscription, on_delivery: OnDelivery) -> Consumer:
         assert self._connection is not None
-        channel = await self._connection.channel(publisher_confirms=False)
-        channel.close_callbacks.add(self._note_loss)
         tag = f"{self._name} {subscription.event.__name__} {uuid4().hex[:6]}"
-        consumer = Consumer(subscription, _wire(await channel.get_underlay_channel()), tag)
+        consumer = Consumer(subscription, await self._open_channel(self._connection), tag)
         await consumer.start(on_delivery, self._prefetch(subscription))
         return consumer
+
+    async def _open_channel(self, connection: AbstractConnection) -> Channel:
+        """A channel below aio-pika's: its publish and ack need not wait for the socket to drain."""
+        opened = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        opened.close_callbacks.add(self._note_loss)
+        channel = await opened.get_underlay_channel()
+        assert isinstance(channel, Channel)
+        return channel
 
     async def _watch(self) -> None:
         """Return when the connection is lost, or when the broker does not count us among a queue's consumers."""
@@ -193,9 +201,3 @@ class Bus:
             timestamp=datetime.now(UTC),
             headers=headers,
         )
-
-
-def _wire(channel: object) -> WireChannel:
-    """The channel below aio-pika's: its publish and ack need not wait for the socket to drain."""
-    assert isinstance(channel, WireChannel)
-    return channel
