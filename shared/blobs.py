@@ -1,10 +1,12 @@
 """Blobs: bytes named by their SHA-256, durable before anybody speaks of them, the same whatever the store.
 
-Work happens in local files: a writer asks for a `staged` path, fills it, and `keep`s it under its digest. On the local
-store that is fsync and rename; on S3, GCS or Azure (obstore) an upload. Repeating is harmless.
+Work happens in local files: a writer asks for a `staged` path, fills it, and `keep`s it under its digest; before an event
+names it, `settle` makes everything kept durable. On the local store keeping is a rename and settling one sync for a
+whole batch of blobs; on S3, GCS or Azure (obstore) keeping is an upload. Repeating is harmless.
 """
 
 import asyncio
+import ctypes
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +22,7 @@ from obstore.store import from_url
 
 READ_BYTES = 1 << 18
 DISK_THREADS = 8
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Blobs(ABC):
@@ -40,7 +43,11 @@ class Blobs(ABC):
 
     @abstractmethod
     async def keep(self, staged: Path, digest: str) -> None:
-        """Make the staged file durable as the blob `digest`."""
+        """Make the staged file the blob `digest`; durable only after the next `settle`."""
+
+    @abstractmethod
+    async def settle(self) -> None:
+        """Return when everything kept so far would survive the machine's death."""
 
     @abstractmethod
     def local(self, digest: str) -> AbstractAsyncContextManager[Path]:
@@ -52,12 +59,18 @@ class Blobs(ABC):
 
 
 class LocalBlobs(Blobs):
-    """Blobs as files in 256 folders."""
+    """Blobs as files in 256 folders.
+
+    A file system is synced once for all blobs of a gathered commit (syncfs): a fifth of the work of an fsync for each
+    and its folder. A blob that a dying machine left half written was never named by an event; it is recognised by its
+    size, and replaced.
+    """
 
     def __init__(self, root: Path) -> None:
         super().__init__(root / "staging")
         self._root = root
         self._threads = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="blobs")
+        self._is_settled = True
         for folder in range(256):
             (root / f"{folder:02x}").mkdir(exist_ok=True)
 
@@ -66,8 +79,20 @@ class LocalBlobs(Blobs):
         return self._root / digest[:2] / digest
 
     async def keep(self, staged: Path, digest: str) -> None:
-        """Flush to disk and rename."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._keep, staged, self.path(digest))
+        """Rename, unless the blob is there."""
+        _put(staged, self.path(digest))
+        self._is_settled = False
+
+    async def settle(self) -> None:
+        """Sync the file system, off the event loop."""
+        if self._is_settled:
+            return
+        self._is_settled = True
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, _sync_file_system, self._root)
+        except BaseException:
+            self._is_settled = False
+            raise
 
     @asynccontextmanager
     async def local(self, digest: str) -> AsyncIterator[Path]:
@@ -91,11 +116,6 @@ class LocalBlobs(Blobs):
         finally:
             file.close()
 
-    def _keep(self, staged: Path, final: Path) -> None:
-        _flush(staged)
-        staged.replace(final)
-        _flush(final.parent)
-
 
 class RemoteBlobs(Blobs):
     """Blobs as objects of a store that obstore can reach."""
@@ -107,6 +127,9 @@ class RemoteBlobs(Blobs):
     async def keep(self, staged: Path, digest: str) -> None:
         """Upload; the store answers when it is durable."""
         await obstore.put_async(self._store, _key(digest), staged)
+
+    async def settle(self) -> None:
+        """Nothing is left to do."""
 
     @asynccontextmanager
     async def local(self, digest: str) -> AsyncIterator[Path]:
@@ -141,9 +164,19 @@ def _key(digest: str) -> str:
     return f"{digest[:2]}/{digest}"
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _put(staged: Path, final: Path) -> None:
     try:
-        os.fsync(descriptor)
+        if final.stat().st_size == staged.stat().st_size:
+            return
+    except FileNotFoundError:
+        pass
+    staged.replace(final)
+
+
+def _sync_file_system(root: Path) -> None:
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _LIBC.syncfs(descriptor) != 0:
+            raise OSError(ctypes.get_errno(), "syncfs failed", str(root))
     finally:
         os.close(descriptor)

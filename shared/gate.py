@@ -54,7 +54,10 @@ class Gate:
             raise NotYet("the job is paused", PAUSE_LOOKED_AT_SECONDS, waiting_for=str(event.job_id))
 
     async def keep_fresh(self, database: Database) -> None:
-        """Read the table again and again, until cancelled."""
+        """Read the table again and again, until cancelled.
+
+        A handler that looked at an older copy may have sent an image to wait just after its job was resumed.
+        """
         while True:
             async with database.connection() as connection:
                 rows = await connection.fetch(
@@ -64,8 +67,25 @@ class Gate:
                     """,
                     CONTROLS_KEPT_DAYS,
                 )
+                await release_needless_waits(connection)
             self._states = {row["job_id"]: row["state"] for row in rows}
             await asyncio.sleep(REFRESH_SECONDS)
+
+
+async def release_needless_waits(connection: Connection) -> None:
+    """Make those letters due now that wait for jobs which are not paused."""
+    await connection.execute(
+        """
+        UPDATE outbox SET available_at = now(), waiting_for = NULL
+        WHERE id IN (
+            SELECT id FROM outbox
+            WHERE waiting_for IS NOT NULL AND NOT EXISTS (
+                SELECT FROM job_controls WHERE job_id = outbox.waiting_for::uuid AND state = 'paused'
+            )
+            FOR UPDATE SKIP LOCKED
+        )
+        """
+    )
 
 
 class HasGate(Protocol):

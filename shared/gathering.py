@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -42,30 +42,20 @@ class Gatherer:
     """The committing half of the loop."""
 
     judge: Judge
+    before_commit: Callable[[], Awaitable[None]]
 
     def __init__(self, service: Service, database: Database, relay: Relay, settings: SharedSettings) -> None:
         self._service = service
         self._database = database
         self._relay = relay
-        self._events_max = settings.commit_images_max
+        self._events_max = settings.commit_events_max
         self._wait_seconds = settings.commit_wait_seconds
         self._finished: list[Finished] = []
-        self._expected = 0
+        self._last_started = 0.0
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-
-    @contextmanager
-    def expecting(self) -> Iterator[None]:
-        """While a handler runs its decision is expected, and a commit waits a moment for it."""
-        self._expected += 1
-        try:
-            yield
-        finally:
-            self._expected -= 1
-            if not self._expected:
-                self._enough.set()
 
     def add(self, finished: Finished) -> None:
         """Hand in a decision."""
@@ -93,12 +83,13 @@ class Gatherer:
             await asyncio.wait_for(self._idle.wait(), seconds)
 
     async def _let_more_come(self) -> None:
-        """Wait a short while for the decisions that are under way."""
-        if not self._expected or len(self._finished) >= self._events_max:
-            return
-        self._enough.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._enough.wait(), self._wait_seconds)
+        """A lone decision is committed at once; in a stream of them, commits start at least the wait apart."""
+        wait = self._last_started + self._wait_seconds - time.monotonic()
+        if wait > 0 and len(self._finished) < self._events_max:
+            self._enough.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), wait)
+        self._last_started = time.monotonic()
 
     async def _commit_surely(self, batch: Sequence[Finished]) -> None:
         while True:
@@ -127,6 +118,7 @@ class Gatherer:
 
     async def _commit(self, batch: Sequence[Finished]) -> None:
         started = time.perf_counter()
+        await self.before_commit()
         async with self._database.transaction() as connection:
             posted = await self._write(connection, batch)
         self._relay.publish(posted)

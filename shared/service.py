@@ -63,8 +63,7 @@ class Loop:
         assert task is not None
         self._running.add(task)
         try:
-            with self._gatherer.expecting():
-                self._gatherer.add(await self._finish(delivery))
+            self._gatherer.add(await self._finish(delivery))
         finally:
             self._running.discard(task)
 
@@ -189,11 +188,13 @@ async def run(
     retry: RetryPolicy | None = None,
     prefetch: Callable[[type[Event]], int] = lambda _: 200,
     background: Callable[[Any], Sequence[Background]] = lambda _: (),
+    before_commit: Callable[[Any], Background] = lambda _: _nothing,
 ) -> None:
     """Run a service until SIGTERM or SIGINT.
 
     open_ports: an async context manager over Core that yields the handlers' ports.
     background: further loops of the service over its ports; one that fails is started again.
+    before_commit: what must be done before events are said, e.g. to settle blobs that they name.
     """
     stopping = _stop_on_signals()
     database = await Database.open(settings.postgres_url, service.name)
@@ -203,7 +204,7 @@ async def run(
     async with open_ports(Core(database, relay, bus)) as ports:
         gatherer = Gatherer(service, database, relay, settings)
         loop = Loop(service, ports, gatherer, retry or RetryPolicy())
-        gatherer.judge = loop.judge
+        gatherer.judge, gatherer.before_commit = loop.judge, before_commit(ports)
         stands = health.Checks(database, bus)
         consuming = asyncio.create_task(bus.keep_open(loop.take))
         jobs: list[Background] = [relay.run, gatherer.run, lambda: _housekeep(database), *background(ports)]
@@ -221,6 +222,10 @@ async def run(
         await asyncio.wait({*tasks, consuming}, timeout=5)
     await database.close()
     log.info("service.stopped")
+
+
+async def _nothing() -> None:
+    pass
 
 
 def _stop_on_signals() -> asyncio.Event:

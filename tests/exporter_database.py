@@ -1,14 +1,11 @@
 """Fixtures: the exporter's schema in a real Postgres, and its ports.
 
-DARKROOM_TEST_POSTGRES_URL names the server, else a private one is started. A test module imports the functions and asks
-for their fixtures by the names given to them.
+A test module imports the functions and asks for their fixtures by the names given to them.
 """
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 import services.exporter
@@ -18,19 +15,8 @@ from shared.bus import Bus
 from shared.db import MIGRATIONS, Database, migrate
 from shared.outbox import Relay
 from shared.service import Core
-from tests.private_postgres import postgres
 
 SECRET_KEY = "c2VhbHNlYWxzZWFsc2VhbHNlYWxzZWFsc2VhbHNlYWw="
-
-
-@pytest.fixture(name="postgres_url", scope="module")
-def start_postgres() -> Iterator[str]:
-    """Where Postgres is."""
-    if given := os.environ.get("DARKROOM_TEST_POSTGRES_URL"):
-        yield given
-        return
-    with postgres("fsync=off") as url:
-        yield url
 
 
 @pytest_asyncio.fixture(name="database", scope="module", loop_scope="session")

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -32,6 +32,8 @@ SETTINGS = {
 }
 """Impatient and small, so that tests see the limits soon; loopback origins are allowed."""
 
+NO_SETTINGS: Mapping[str, str] = {}
+
 running: list[Stack] = []
 
 
@@ -43,7 +45,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_stack(*, services: bool = True, **settings: str) -> Iterator[Stack]:
+def running_stack(*, services: bool = True, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[Stack]:
     """A stack in a temporary home, with SETTINGS and `settings`; destroyed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="dr-", dir="/tmp"))
     folder.chmod(0o711)  # Postgres' own user has to pass

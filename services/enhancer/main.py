@@ -16,5 +16,6 @@ if __name__ == "__main__":
         lambda core: open_ports(core, settings),
         migrations=[MIGRATIONS / "gate", Path(__file__).parent / "migrations"],
         prefetch=lambda _: settings.concurrency,
+        before_commit=lambda ports: ports.blobs.settle,
         background=lambda ports: [lambda: ports.gate.keep_fresh(ports.database)],
     )

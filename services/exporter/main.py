@@ -18,5 +18,6 @@ if __name__ == "__main__":
         lambda core: open_ports(core, settings),
         migrations=[Path(__file__).parent / "migrations"],
         prefetch=lambda event: settings.export_concurrency if event is ExportRequested else PREFETCH,
+        before_commit=lambda ports: ports.blobs.settle,
         background=lambda ports: [ports.deliverer.run],
     )

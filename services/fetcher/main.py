@@ -17,5 +17,6 @@ if __name__ == "__main__":
         migrations=[MIGRATIONS / "gate", Path(__file__).parent / "migrations"],
         retry=settings.retry,
         prefetch=lambda _: settings.fetch_concurrency,
+        before_commit=lambda ports: ports.blobs.settle,
         background=lambda ports: [lambda: ports.gate.keep_fresh(ports.database)],
     )

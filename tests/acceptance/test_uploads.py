@@ -4,6 +4,7 @@ import asyncio
 import codecs
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -97,7 +98,13 @@ async def test_3_10_a_webhook_url_that_cannot_be_called_is_refused(client: httpx
 
 
 async def test_3_11_an_upload_without_a_file_is_422(client: httpx.AsyncClient) -> None:
-    for request in ({}, {"data": {"webhook_url": ""}}, {"json": {"file": "x"}}, {"data": {"file": "not a file"}}):
+    requests: list[dict[str, Any]] = [
+        {},
+        {"data": {"webhook_url": ""}},
+        {"json": {"file": "x"}},
+        {"data": {"file": "not a file"}},
+    ]
+    for request in requests:
         answer = await client.post("/api/upload", **request)
         assert answer.status_code == 422
         assert isinstance(answer.json()["detail"], list)
@@ -116,7 +123,7 @@ async def test_3_11_an_upload_without_a_file_is_422(client: httpx.AsyncClient) -
     ],
 )
 async def test_fields_that_make_no_sense_are_refused(client: httpx.AsyncClient, field: dict[str, str]) -> None:
-    answer = await post_csv(client, csv_text(f"1,Chair,{URL}"), **field)
+    answer = await post_csv(client, csv_text(f"1,Chair,{URL}"), headers=None, **field)
     assert answer.status_code in (400, 422)
     assert "guess me" not in str(answer.json()["detail"])
 

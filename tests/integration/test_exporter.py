@@ -19,7 +19,7 @@ from shared.db import Database
 from shared.errors import NotYet, Permanent
 from shared.events import Event, ExportCompleted, ExportFailed
 from shared.facts import Blob, Webhook
-from tests.exporter_database import open_database, open_exporter, start_postgres  # noqa: F401
+from tests.exporter_database import open_database, open_exporter  # noqa: F401
 from tests.exporter_events import Job, hear
 
 WEBHOOK = Webhook(url="https://shop.example/hook", secrets_sealed=("sealed",))

@@ -22,7 +22,7 @@ from shared.events import Event, SecretRotated, WebhookAbandoned, WebhookDeliver
 from shared.facts import Webhook
 from shared.seal import Seal
 from shared.webhook_secrets import new_secret
-from tests.exporter_database import SECRET_KEY, open_database, open_exporter, start_postgres  # noqa: F401
+from tests.exporter_database import SECRET_KEY, open_database, open_exporter  # noqa: F401
 from tests.exporter_events import Job, hear
 from tests.webhook_receiver import SILENCE, Receiver, receiver
 

@@ -166,9 +166,9 @@ class LedgerMachine(RuleBasedStateMachine):
             assert granted - sum(event.amount for event in about if isinstance(event, TokensCaptured)) == posted
 
 
-def test_the_ledger_does_what_its_model_does(ledger_postgres_url: str) -> None:
+def test_the_ledger_does_what_its_model_does(postgres_url: str) -> None:
     with asyncio.Runner() as runner:
-        opened = open_ledger(ledger_postgres_url)
+        opened = open_ledger(postgres_url)
         LedgerMachine.runner, LedgerMachine.database = runner, runner.run(opened.__aenter__())
         try:
             run_state_machine_as_test(

@@ -13,7 +13,6 @@ import pytest_asyncio
 from shared import gate
 from shared.db import MIGRATIONS, Database, migrate
 from shared.topology import CONSUMERS
-from tests.private_postgres import postgres
 
 ROOT = Path(__file__).parents[2]
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
@@ -55,15 +54,14 @@ STATEMENTS = list(statements())
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def databases() -> AsyncIterator[dict[str, Database]]:
+async def databases(postgres_url: str) -> AsyncIterator[dict[str, Database]]:
     """Every service's schema in one Postgres, as its migrations leave it."""
-    with postgres("fsync=off") as url:
-        opened = {service: await Database.open(url, service, connections_max=1) for service in CONSUMERS}
-        for service, database in opened.items():
-            await migrate(database, *migrations_of(service))
-        yield opened
-        for database in opened.values():
-            await database.close()
+    opened = {service: await Database.open(postgres_url, service, connections_max=1) for service in CONSUMERS}
+    for service, database in opened.items():
+        await migrate(database, *migrations_of(service))
+    yield opened
+    for database in opened.values():
+        await database.close()
 
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: f"{statement.service}-{statement.place}")

@@ -55,6 +55,9 @@ class StatusView(BaseModel):
     created_at: str = Field(examples=["2026-11-21T03:57:36.691Z"])
     updated_at: str
     images: ImageCounts
+    problem: str | None = Field(
+        None, description="why the request as a whole did not run", examples=["tokens_declined"]
+    )
 
 
 class ImageView(BaseModel):
@@ -125,6 +128,7 @@ def status_view(job: Row) -> dict[str, Any]:
             "failed": failed,
             "pending": job["images_total"] - job["images_succeeded"] - failed,
         },
+        "problem": job["problem"],
     }
 
 

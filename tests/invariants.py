@@ -1,0 +1,121 @@
+"""What must hold whenever nothing is under way, whatever happened before."""
+
+from typing import Any
+
+import aio_pika
+import asyncpg
+
+from deploy.local.state import SERVICES
+from deploy.local.urls import Urls
+from services.ledger.invariants import find_violations
+from shared.topology import subscriptions
+from tests.eventually import eventually
+
+QUIET_SECONDS_MAX = 60
+
+JOBS_WHOSE_COUNTERS_DIFFER = """
+    SELECT job_id, jobs.state, in_flight, items_ended, counted.*
+    FROM jobs
+    JOIN (
+        SELECT job_id,
+               count(*) AS total,
+               count(*) FILTER (WHERE state = 'pending') AS pending,
+               count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
+               count(*) FILTER (WHERE state = 'failed') AS failed,
+               count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+               count(DISTINCT item) AS items,
+               coalesce(sum(source_bytes), 0) AS bytes_in,
+               coalesce(sum(rendition_bytes), 0) AS bytes_out
+        FROM images
+        GROUP BY job_id
+    ) AS counted USING (job_id)
+    WHERE jobs.state NOT IN ('completed', 'failed', 'cancelled')
+       OR pending > 0
+       OR in_flight <> 0
+       OR (images_total, images_succeeded, images_failed, images_cancelled) <> (total, succeeded, failed, cancelled)
+       OR (items_total, items_ended) <> (items, items)
+       OR (jobs.source_bytes, jobs.rendition_bytes) <> (bytes_in, bytes_out)
+       OR completed_at IS NULL
+"""
+
+OPEN_HOLDS = "SELECT * FROM holds WHERE state NOT IN ('declined') AND amount <> captured + voided"
+
+SETTLEMENTS = """
+    SELECT image_id::text, result
+    FROM (SELECT DISTINCT ON (image_id) image_id, result FROM settlements ORDER BY image_id, run DESC) AS last
+    ORDER BY 1
+"""
+
+PRICED_IMAGES = """
+    SELECT image_id::text, images.state::text AS result
+    FROM images JOIN jobs USING (job_id)
+    WHERE price_tokens > 0
+    ORDER BY 1
+"""
+
+RESULTS = "SELECT job_id, seq, image_id, state, run, blob AS digest, problem FROM results ORDER BY job_id, seq"
+IMAGES = "SELECT job_id, seq, image_id, state::text, run, digest, problem FROM images ORDER BY job_id, seq"
+
+MESSAGES_OF_RUNS = """
+    SELECT job_id, run FROM deliveries WHERE NOT is_resend GROUP BY job_id, run HAVING count(DISTINCT message_id) <> 1
+"""
+
+
+async def ask(url: str, sql: str) -> list[dict[str, Any]]:
+    """Rows of one service's schema."""
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        return [dict(row) for row in await connection.fetch(sql)]
+    finally:
+        await connection.close()
+
+
+async def messages_in(amqp_url: str) -> dict[str, int]:
+    """Every queue that is not empty, the dead letters' too, with the number of its messages."""
+    found: dict[str, int] = {}
+    async with await aio_pika.connect(amqp_url, timeout=5) as connection:
+        channel = await connection.channel()
+        for subscription in subscriptions():
+            for name in (subscription.queue, subscription.dead_queue):
+                queue = await channel.declare_queue(name, passive=True)
+                if queue.declaration_result.message_count:
+                    found[name] = queue.declaration_result.message_count
+    return found
+
+
+async def assert_quiet(urls: Urls) -> None:
+    """Nothing is left to be said: outboxes and queues are empty, and so are the dead letters."""
+    for service in SERVICES:
+        waiting = await ask(urls.postgres[service], "SELECT event_type, queue, reason, attempt FROM outbox LIMIT 5")
+        assert not waiting, f"{service} still has to say {waiting}"
+    assert await messages_in(urls.amqp) == {}
+
+
+async def assert_projection_counts_its_rows(urls: Urls) -> None:
+    """Every job has ended, every image is in one terminal state, and the counters say the same as the rows."""
+    assert await ask(urls.postgres["gateway"], JOBS_WHOSE_COUNTERS_DIFFER) == []
+
+
+async def assert_books_are_right(urls: Urls) -> None:
+    """Every token is where it belongs: holds settled, each priced image settled once as it ended."""
+    connection = await asyncpg.connect(urls.postgres["ledger"], timeout=5)
+    try:
+        assert await find_violations(connection) == []  # type: ignore[arg-type]
+    finally:
+        await connection.close()
+    assert await ask(urls.postgres["ledger"], OPEN_HOLDS) == []
+    assert await ask(urls.postgres["ledger"], SETTLEMENTS) == await ask(urls.postgres["gateway"], PRICED_IMAGES)
+
+
+async def assert_results_equal_projection(urls: Urls) -> None:
+    """The exporter knows of every image what the gateway knows."""
+    assert await ask(urls.postgres["exporter"], RESULTS) == await ask(urls.postgres["gateway"], IMAGES)
+    assert await ask(urls.postgres["exporter"], MESSAGES_OF_RUNS) == []
+
+
+async def assert_consistent(urls: Urls, seconds_max: float = QUIET_SECONDS_MAX) -> None:
+    """Wait until nothing is under way, then assert all of the above."""
+    await eventually(lambda: assert_quiet(urls), seconds_max)
+    await assert_projection_counts_its_rows(urls)
+    await eventually(lambda: assert_results_equal_projection(urls), 5)
+    await eventually(lambda: assert_books_are_right(urls), 5)
