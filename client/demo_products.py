@@ -79,7 +79,8 @@ STAMPED = (
     "/redirect/2/photos/4-800x800.jpg?variant={mark}",
     "/photos/9-1500x1000.jpg?quality=95&variant={mark}",
 )
-DRAWN = ("/photos/{seed}-1280x853.webp", "/photos/{seed}-480x320.gif")
+# These can't be stamped: one of each is drawn anew in every run, and found under several URLs.
+DRAWN = ("/photos/{run}-1280x853.webp?copy={mark}", "/photos/{run}-480x320.gif?copy={mark}")
 DRAWN_EVERY = 8
 UNSTEADY = "/flaky/1/photos/4-800x800.jpg?retry_after=1&variant={mark}"
 """Refuses the first request, and is fetched by the second."""
@@ -101,9 +102,7 @@ def make_demo_set(origin_url: str, run: int) -> DemoSet:
 def _good_paths(run: int, count: int) -> list[str]:
     stamped, drawn = cycle(STAMPED), cycle(DRAWN)
     paths = [
-        (next(drawn) if number % DRAWN_EVERY == 0 else next(stamped)).format(
-            mark=f"{run}-{number}", seed=run * 1_000 + number
-        )
+        (next(drawn) if number % DRAWN_EVERY == 0 else next(stamped)).format(mark=f"{run}-{number}", run=run)
         for number in range(1, count)
     ]
     return [*paths, UNSTEADY.format(mark=f"{run}-0")]
