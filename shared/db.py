@@ -15,6 +15,8 @@ from shared.outcome import Connection
 ACQUIRE_SECONDS_MAX = 10
 STATEMENT_SECONDS_MAX = 30
 POOL_CONNECTIONS_MAX = 8
+SESSION = {"jit": "off", "random_page_cost": "1.1"}
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 Unavailable = (
@@ -56,7 +58,7 @@ class Database:
                     command_timeout=STATEMENT_SECONDS_MAX,
                     timeout=ACQUIRE_SECONDS_MAX,
                     reset=_keep_as_it_is,
-                    server_settings={"search_path": schema, "application_name": f"darkroom {schema}", "jit": "off"},
+                    server_settings=SESSION | {"search_path": schema, "application_name": f"darkroom {schema}"},
                 )
                 return cls(pool, url, schema)
             except Unavailable:

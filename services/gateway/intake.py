@@ -58,6 +58,7 @@ async def submit(ports: Ports, submission: Submission, also: "Also | None" = Non
     job_id, tally = new_id(), _Tally()
     async with ports.database.transaction() as connection:
         await images.copy_images(connection, _copied(submission, job_id, tally))
+        await images.expect_many(connection)
         await images.mark_repeated(connection, job_id)
         job = await jobs.insert_job(connection, _new_job(ports, submission, job_id, tally))
         posted = await outbox.add(connection, [await _submitted(connection, ports, job, submission)])

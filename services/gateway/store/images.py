@@ -40,6 +40,12 @@ async def copy_images(connection: Connection, rows: AsyncIterator[bytes]) -> Non
     await connection.copy_to_table("images", source=rows, columns=COLUMNS, timeout=COPY_SECONDS_MAX)
 
 
+async def expect_many(connection: Connection) -> None:
+    """Plan the rest of the transaction for many rows: of those just copied the planner has no statistics, and it would
+    compare each with each."""
+    await connection.execute("SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'")
+
+
 async def mark_repeated(connection: Connection, job_id: UUID) -> None:
     """Mark images whose source another image of the job names too."""
     await connection.execute(
