@@ -33,6 +33,7 @@ def job(**columns: Any) -> dict[str, Any]:
     return {
         "job_id": JOB_ID,
         "state": "open",
+        "problem": None,
         "run": 1,
         "next_seq": 4,
         "images_total": 4,
