@@ -7,6 +7,7 @@ twice.
 """
 
 import asyncio
+import gc
 import random
 import signal
 import time
@@ -14,10 +15,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import structlog
 import uvloop
 
 from shared import db, health, inbox
@@ -32,10 +33,12 @@ from shared.outbox import Letter, Relay
 from shared.outcome import Outcome, Service, attempt
 from shared.retry import RetryPolicy, delay_before_next
 from shared.settings import SharedSettings
-from shared.telemetry import EVENTS_HANDLED, HANDLER_SECONDS, configure_logs, log
+from shared.telemetry import EVENTS_HANDLED, HANDLER_SECONDS, about, configure_logs, log
 from shared.topology import DELIVERIES_MAX
 
 HOUSEKEEPING_SECONDS = 600
+GARBAGE_THRESHOLDS = (20_000, 20, 20)
+"""Messages in flight are many small objects, few of them in cycles: looking less often saves a twentieth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Loop:
         self._gatherer = gatherer
         self._retry = retry
         self._running: set[asyncio.Task[None]] = set()
+        self._handler_seconds = cache(lambda event: HANDLER_SECONDS.labels(service.name, event.__name__))
+        self._handled = cache(lambda event, result: EVENTS_HANDLED.labels(service.name, event.__name__, result))
 
     async def take(self, delivery: Delivery) -> None:
         """Handle one delivery; returns when its decision is with the gatherer."""
@@ -75,7 +80,6 @@ class Loop:
             task.cancel()
 
     async def _finish(self, delivery: Delivery) -> Finished:
-        event_name = delivery.subscription.event.__name__
         try:
             envelope = read(delivery.body, delivery.subscription.event.type)
         except Unreadable as error:
@@ -84,9 +88,9 @@ class Loop:
             problem = Problem("internal_error", f"handed out {delivery.deliveries} times without an end")
             return self._give_up(delivery, envelope, problem, unexpected=True)
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(event_id=str(envelope.id), subject=envelope.subject):
-            finished = await self._decide(delivery, envelope)
-        HANDLER_SECONDS.labels(self._service.name, event_name).observe(time.perf_counter() - started)
+        about.set((envelope.id, envelope.subject))
+        finished = await self._decide(delivery, envelope)
+        self._handler_seconds(type(envelope.data)).observe(time.perf_counter() - started)
         return finished
 
     async def _decide(self, delivery: Delivery, envelope: Envelope[Event]) -> Finished:
@@ -123,7 +127,7 @@ class Loop:
         return Finished(delivery, envelope, None, (letter,), "tries again")
 
     def _done(self, delivery: Delivery, envelope: Envelope[Event], outcome: Outcome, result: str) -> Finished:
-        EVENTS_HANDLED.labels(self._service.name, delivery.subscription.event.__name__, result).inc()
+        self._handled(type(envelope.data), result).inc()
         return Finished(delivery, envelope, outcome, (), result)
 
     def _give_up(
@@ -131,7 +135,7 @@ class Loop:
     ) -> Finished:
         outcome = self._service.gave_up(envelope.data, problem, delivery.attempt)
         log.info("event.gave_up", type=envelope.type, problem=problem.problem, detail=problem.detail)
-        EVENTS_HANDLED.labels(self._service.name, type(envelope.data).__name__, "gave up").inc()
+        self._handled(type(envelope.data), "gave up").inc()
         kept = (self._dead(delivery, envelope, str(problem)),) if unexpected or outcome is None else ()
         return Finished(delivery, envelope, outcome or Outcome(), kept, "gave up")
 
@@ -172,6 +176,8 @@ def _enclosed(delivery: Delivery, envelope: Envelope[Event]) -> Enclosed:
 def main(service: Service, settings: SharedSettings, open_ports: "OpenPorts", **options: Any) -> None:
     """Run a service as a process of its own; `options` as in `run`."""
     configure_logs(service.name, settings.log_level)
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     uvloop.run(run(service, settings, open_ports, **options))
 
 

@@ -28,4 +28,4 @@ class SharedSettings(BaseSettings):
     fetch_allow: str = Field("", description="exceptions to the address guard, e.g. 127.0.0.1/32 or 10.0.0.0/8:8080")
     drain_seconds: float = 15
     commit_events_max: int = Field(200, description="decisions in one transaction")
-    commit_wait_seconds: float = Field(0.04, description="in a stream of events, commits start this far apart")
+    commit_wait_seconds: float = Field(0.08, description="in a stream of events, commits start this far apart")

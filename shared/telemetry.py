@@ -2,10 +2,12 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
+from structlog.typing import EventDict
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -18,11 +20,16 @@ COMMIT_SECONDS = Histogram("darkroom_commit_seconds", "Time a gathered commit to
 CONSUMERS_UP = Gauge("darkroom_consumers_up", "Queues this process consumes from", ["service"])
 
 
+about: ContextVar[tuple[object, str | None] | None] = ContextVar("about", default=None)
+"""The id and the subject of the event that is being handled: every log line about it carries them."""
+
+
 def configure_logs(service: str, level: str) -> None:
     """Write one JSON object per line to standard output."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_event,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -34,6 +41,12 @@ def configure_logs(service: str, level: str) -> None:
     )
     structlog.contextvars.bind_contextvars(service=service)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_ToStructlog()], force=True)
+
+
+def _add_event(_logger: object, _method: str, line: EventDict) -> EventDict:
+    if found := about.get():
+        line["event_id"], line["subject"] = str(found[0]), found[1]
+    return line
 
 
 class _ToStructlog(logging.Handler):

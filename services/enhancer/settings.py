@@ -14,7 +14,7 @@ class Settings(SharedSettings):
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
     enhance_workers: int = Field(default_factory=lambda: os.cpu_count() or 2)
-    enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 8 per worker")
+    enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 48 per worker")
     enhance_seconds_max: float = 60
     enhance_memory_bytes_max: int = 2 << 30
     source_pixels_max: int = 50_000_000
@@ -22,5 +22,5 @@ class Settings(SharedSettings):
 
     @property
     def concurrency(self) -> int:
-        """Enough that no worker waits for the broker, few enough that replicas share the work."""
-        return self.enhance_concurrency or 8 * self.enhance_workers
+        """Enough for one commit and the next, so that no worker waits; few enough that replicas share the work."""
+        return self.enhance_concurrency or 48 * self.enhance_workers

@@ -18,7 +18,7 @@ class Settings(SharedSettings):
     fetch_patience_seconds: float = 120
     fetch_retry_after_seconds_max: float = 60
     fetch_per_host_connections: int = 4
-    fetch_concurrency: int = 64
+    fetch_concurrency: int = 200
     source_bytes_max: int = 50_000_000
     source_pixels_max: int = 50_000_000
     source_frames_max: int = 500
