@@ -1,11 +1,15 @@
 """What is measured: product CSVs over the local origin's pictures."""
 
 import io
+import itertools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 SIZES = ("1920x1080", "1600x1250", "1414x1414", "1250x1600", "1730x1150")
 SEEDS = 4
+RUN_IMAGES_MAX = 1_000_000
+_RUNS = itertools.count(int(time.time()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,9 @@ class Workload:
     delay_ms: float = 0
 
     def urls(self, origin: str) -> list[str]:
-        """One URL per image: few drawings, but every file has bytes of its own."""
-        return [f"{origin}{path}?variant={number}" for number, path in enumerate(self._paths())]
+        """One URL per image: few drawings, but every file of every run has bytes of its own."""
+        start = next(_RUNS) * RUN_IMAGES_MAX
+        return [f"{origin}{path}?variant={start + number}" for number, path in enumerate(self._paths())]
 
     def warm_urls(self, origin: str) -> list[str]:
         """Each drawing once, so that the origin has drawn them all before the clock starts."""

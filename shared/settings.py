@@ -27,5 +27,5 @@ class SharedSettings(BaseSettings):
     fetch_ports: str = "80,443"
     fetch_allow: str = Field("", description="exceptions to the address guard, e.g. 127.0.0.1/32 or 10.0.0.0/8:8080")
     drain_seconds: float = 15
-    commit_events_max: int = Field(200, description="decisions in one transaction")
-    commit_wait_seconds: float = Field(0.08, description="in a stream of events, commits start this far apart")
+    commit_events_max: int = Field(50, description="decisions in one transaction; as many are committed at once")
+    commit_wait_seconds: float = Field(0.2, description="fewer than that, in a stream of events, wait this long")

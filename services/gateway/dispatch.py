@@ -28,7 +28,7 @@ from shared.outbox import Letter, Relay
 from shared.outcome import Connection
 
 IDLE_SECONDS = 0.5
-GATHER_SECONDS = 0.03
+GATHER_SECONDS = 0.1
 CANCELLED_AT_ONCE = 500  # one event names them all
 
 
