@@ -88,7 +88,7 @@ class Loop:
             problem = Problem("internal_error", f"handed out {delivery.deliveries} times without an end")
             return self._give_up(delivery, envelope, problem, unexpected=True)
         started = time.perf_counter()
-        about.set((envelope.id, envelope.subject))
+        about.set({"event_id": str(envelope.id), "job_id": str(getattr(envelope.data, "job_id", ""))})
         finished = await self._decide(delivery, envelope)
         self._handler_seconds(type(envelope.data)).observe(time.perf_counter() - started)
         return finished

@@ -20,8 +20,8 @@ COMMIT_SECONDS = Histogram("darkroom_commit_seconds", "Time a gathered commit to
 CONSUMERS_UP = Gauge("darkroom_consumers_up", "Queues this process consumes from", ["service"])
 
 
-about: ContextVar[tuple[object, str | None] | None] = ContextVar("about", default=None)
-"""The id and the subject of the event that is being handled: every log line about it carries them."""
+about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B039 (never changed in place)
+"""The event that is being handled, by its id and its job's: every log line on the way carries them."""
 
 
 def configure_logs(service: str, level: str) -> None:
@@ -44,8 +44,7 @@ def configure_logs(service: str, level: str) -> None:
 
 
 def _add_event(_logger: object, _method: str, line: EventDict) -> EventDict:
-    if found := about.get():
-        line["event_id"], line["subject"] = str(found[0]), found[1]
+    line.update(about.get())
     return line
 
 

@@ -95,12 +95,18 @@ def job_completed(row: asyncpg.Record) -> JobCompleted:
 
 async def record_tokens(connection: Connection, decided: Sequence[TokensDecided]) -> Sequence[Event]:
     """Let a run begin, or stop it, as the ledger has decided."""
-    await jobs.lock_jobs(connection, sorted({each.job_id for each in decided}))
+    job_ids = sorted({each.job_id for each in decided})
+    await jobs.lock_jobs(connection, job_ids)
     for each in decided:
-        mark = jobs.mark_open if each.held else jobs.mark_declined
-        await mark(connection, each.job_id, each.run)
-    await jobs.notify(connection, sorted({each.job_id for each in decided}))
-    return ()
+        if each.held:
+            await jobs.mark_open(connection, each.job_id, each.run)
+        elif each.run == 1:
+            await jobs.mark_declined(connection, each.job_id, each.run)
+        elif await jobs.mark_retry_declined(connection, each.job_id, each.run):
+            again = await images.fail_again(connection, each.job_id)
+            progress = Progress(failed=again["images"], items_ended=again["items"])
+            await jobs.add_progress(connection, {each.job_id: progress})
+    return await complete(connection, job_ids)
 
 
 async def record_exports(connection: Connection, ended: Sequence[ExportEnded]) -> Sequence[Event]:

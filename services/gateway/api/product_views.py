@@ -174,7 +174,7 @@ def _image_view(row: Row, public_url: str) -> dict[str, Any]:
         "input_url": row["source_url"],
         "output_url": f"{public_url}/api/image/{image_name(row)}" if succeeded else None,
         "status": "completed" if succeeded else row["state"],
-        "problem": row["problem"],
-        "detail": row["detail"],
+        "problem": None if row["state"] == "pending" else row["problem"],
+        "detail": None if row["state"] == "pending" else row["detail"],
         "attempts": row["attempts"],
     }

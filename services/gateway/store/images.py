@@ -142,7 +142,7 @@ async def restart_failed(connection: Connection, job_id: UUID, run: int) -> asyn
     row = await connection.fetchrow(
         """
         WITH restarted AS (
-            UPDATE images SET state = 'pending', run = $2, problem = NULL, detail = NULL, attempts = 0, ended_at = NULL
+            UPDATE images SET state = 'pending', run = $2
             WHERE job_id = $1 AND state = 'failed'
             RETURNING item
         )
@@ -150,6 +150,24 @@ async def restart_failed(connection: Connection, job_id: UUID, run: int) -> asyn
         """,
         job_id,
         run,
+        timeout=COPY_SECONDS_MAX,
+    )
+    assert row is not None
+    return row
+
+
+async def fail_again(connection: Connection, job_id: UUID) -> asyncpg.Record:
+    """End a job's pending images as they had ended before; returns how many images and items these are."""
+    row = await connection.fetchrow(
+        """
+        WITH failed AS (
+            UPDATE images SET state = 'failed'
+            WHERE job_id = $1 AND state = 'pending'
+            RETURNING item
+        )
+        SELECT count(*)::int AS images, count(DISTINCT item)::int AS items FROM failed
+        """,
+        job_id,
         timeout=COPY_SECONDS_MAX,
     )
     assert row is not None

@@ -141,7 +141,7 @@ async def mark_completed(connection: Connection, job_ids: Sequence[UUID]) -> lis
         """
         UPDATE jobs
         SET state = CASE
-                WHEN problem IS NOT NULL THEN 'failed'
+                WHEN problem IS NOT NULL AND images_succeeded = 0 THEN 'failed'
                 WHEN images_cancelled > 0 THEN 'cancelled'
                 WHEN images_succeeded = 0 THEN 'failed'
                 ELSE 'completed'
@@ -174,6 +174,20 @@ async def mark_declined(connection: Connection, job_id: UUID, run: int) -> UUID 
     found: UUID | None = await connection.fetchval(
         """
         UPDATE jobs SET state = 'cancelling', problem = 'tokens_declined', updated_at = now()
+        WHERE job_id = $1 AND run = $2 AND state = 'awaiting_tokens'
+        RETURNING job_id
+        """,
+        job_id,
+        run,
+    )
+    return found
+
+
+async def mark_retry_declined(connection: Connection, job_id: UUID, run: int) -> UUID | None:
+    """The account cannot pay for a further run: the job is as it was before it."""
+    found: UUID | None = await connection.fetchval(
+        """
+        UPDATE jobs SET state = 'open', problem = 'tokens_declined', next_seq = images_total, updated_at = now()
         WHERE job_id = $1 AND run = $2 AND state = 'awaiting_tokens'
         RETURNING job_id
         """,
@@ -217,7 +231,7 @@ async def restart(connection: Connection, job_id: UUID, images: int, items: int)
         """
         UPDATE jobs
         SET run = run + 1, images_failed = images_failed - $2, items_ended = items_ended - $3, next_seq = 0,
-            in_flight = 0, completed_at = NULL, updated_at = now(),
+            in_flight = 0, problem = NULL, completed_at = NULL, updated_at = now(),
             state = CASE WHEN price_tokens > 0 THEN 'awaiting_tokens' ELSE 'open' END::job_state
         WHERE job_id = $1
         RETURNING *
