@@ -19,7 +19,7 @@ from shared.telemetry import log
 
 GRACE_SECONDS = 5
 LEASE_SECONDS = 15
-LOOKOUT_SECONDS = 0.25
+LOOKOUT_SECONDS = 0.5
 PUBLISHES_IN_FLIGHT_MAX = 200
 ROWS_AT_ONCE = 500
 
@@ -186,7 +186,7 @@ class Relay:
         await self._delete_confirmed()
         if not self._bus.is_open:
             return 0
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:  # one statement is a transaction of its own
             due = await lease_due(connection, ROWS_AT_ONCE)
         self.publish(due)
         return len(due)
