@@ -73,7 +73,7 @@ def _places(played: Played, urls: Urls) -> dict[str, str]:
     return {
         "Result CSV": str(played.csv),
         "Result ZIP": str(played.zip),
-        "Dashboard and API": f"{urls.gateway}/",
+        "API": f"{urls.gateway}/",
         "API documentation": f"{urls.gateway}/docs",
         "RabbitMQ console": f"{urls.management}/  ({urls.management_user} / {urls.management_password})",
     }

@@ -53,7 +53,7 @@ def up() -> None:
 def _print_addresses(stack: Stack) -> None:
     urls = stack.urls
     lines = {
-        "Dashboard and API": f"{urls.gateway}/",
+        "API": f"{urls.gateway}/",
         "API documentation": f"{urls.gateway}/docs",
         "RabbitMQ console": f"{urls.management}/  login {urls.management_user} / {urls.management_password}",
         "Logs": str(stack.home.logs),
