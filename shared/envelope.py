@@ -65,8 +65,9 @@ def child_traceparent(parent: str) -> str:
 
 
 def subject_of(event: Event) -> str:
-    """What an event is about: its job, else its account."""
-    return str(getattr(event, "job_id", None) or getattr(event, "account_id", ""))
+    """What an event is about: its job, else its account, else the audit."""
+    names = ("job_id", "account_id", "audit_id")
+    return next((str(about) for name in names if (about := getattr(event, name, None))), "")
 
 
 def enclose(event: Event, *, source: str, traceparent: str) -> Enclosed:

@@ -10,13 +10,44 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.facts import Blob, Fact, FileFormat, JobKind, Label, Recipe, Source, StoppedImage, Timeline, Webhook
-
-
-class Event(Fact):
-    """Something that happened. Subclasses name themselves by `type`."""
-
-    type: ClassVar[str]
+from shared.facts import Blob, FileFormat, JobKind, Label, Recipe, Source, StoppedImage, Timeline, Webhook
+from shared.facts import Event as Event
+from shared.token_events import (
+    AccountOpened as AccountOpened,
+)
+from shared.token_events import (
+    AuditCompleted as AuditCompleted,
+)
+from shared.token_events import (
+    AuditRequested as AuditRequested,
+)
+from shared.token_events import (
+    GrantReason as GrantReason,
+)
+from shared.token_events import (
+    GrantRequested as GrantRequested,
+)
+from shared.token_events import (
+    RegenerationRequested as RegenerationRequested,
+)
+from shared.token_events import (
+    TokenEvent as TokenEvent,
+)
+from shared.token_events import (
+    TokensCaptured as TokensCaptured,
+)
+from shared.token_events import (
+    TokensDeclined as TokensDeclined,
+)
+from shared.token_events import (
+    TokensGranted as TokensGranted,
+)
+from shared.token_events import (
+    TokensHeld as TokensHeld,
+)
+from shared.token_events import (
+    TokensVoided as TokensVoided,
+)
 
 
 class ImageEvent(Event):
@@ -141,56 +172,6 @@ class JobCompleted(Event):
     items_total: int
     items_ended: int
     completed_at: datetime
-
-
-class TokenEvent(Event):
-    """What every event of the ledger carries: the account after the change; a higher version is newer."""
-
-    account_id: str
-    amount: int
-    balance: int = Field(description="tokens that belong to the account, held ones included")
-    held: int = Field(description="tokens set aside for jobs")
-    account_version: int
-
-
-class TokensGranted(TokenEvent):
-    """An account was given tokens."""
-
-    type: ClassVar[str] = "tokens.granted.v1"
-
-
-class TokensHeld(TokenEvent):
-    """A run's whole price is set aside: it may start."""
-
-    type: ClassVar[str] = "tokens.held.v1"
-    job_id: UUID
-    run: int
-
-
-class TokensDeclined(TokenEvent):
-    """The account cannot pay for the run: it must not start."""
-
-    type: ClassVar[str] = "tokens.declined.v1"
-    job_id: UUID
-    run: int
-
-
-class TokensCaptured(TokenEvent):
-    """Images succeeded and were paid for."""
-
-    type: ClassVar[str] = "tokens.captured.v1"
-    job_id: UUID
-    run: int
-    images: int
-
-
-class TokensVoided(TokenEvent):
-    """Images failed or were cancelled: what was set aside for them is free again."""
-
-    type: ClassVar[str] = "tokens.voided.v1"
-    job_id: UUID
-    run: int
-    images: int
 
 
 class ExportRequested(Event):

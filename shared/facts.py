@@ -1,7 +1,7 @@
 """The parts that events are made of."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,11 +17,28 @@ class Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Event(Fact):
+    """Something that happened. Subclasses name themselves by `type`."""
+
+    type: ClassVar[str]
+
+
+class Blob(Fact):
+    """Bytes in the blob store, named by their content."""
+
+    digest: str = Field(description="SHA-256 in hex; also the blob's name")
+    size_bytes: int
+    format: str
+    width: int
+    height: int
+
+
 class Source(Fact):
     """Where an image's bytes come from; `repeated` when other images of the job name the same source."""
 
     url: str
     repeated: bool = False
+    blob: Blob | None = Field(None, description="the bytes, where they are in the blob store already: an upload's")
 
 
 class Label(Fact):
@@ -40,16 +57,6 @@ class Recipe(Fact):
     operation: Operation
     provider: str = "local"
     params: dict[str, Any] = Field(default_factory=dict)
-
-
-class Blob(Fact):
-    """Bytes in the blob store, named by their content."""
-
-    digest: str = Field(description="SHA-256 in hex; also the blob's name")
-    size_bytes: int
-    format: str
-    width: int
-    height: int
 
 
 class Timeline(Fact):

@@ -1,6 +1,6 @@
-"""The price list, in one place: tokens per image that succeeds, by the kind of job."""
+"""The price list, in one place: tokens per image that succeeds, by the kind of job and, for albums, the tier."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -9,16 +9,27 @@ from shared.facts import JobKind
 
 PRICE_TOKENS_MAX = 1_000_000
 
+Tier = Literal["TIER_1K", "TIER_2K", "TIER_4K"]
 Price = Annotated[int, Field(ge=0, le=PRICE_TOKENS_MAX)]
+
+ALBUM_PRICES: dict[Tier, Price] = {"TIER_1K": 2, "TIER_2K": 5, "TIER_4K": 10}
 
 
 class Prices(BaseSettings):
-    """Read from DARKROOM_PRICES, e.g. `{"products": 1, "album": 2}`; what is not listed costs nothing."""
+    """Read from DARKROOM_PRICES, e.g. `{"products": 1, "album": {"TIER_1K": 2, "TIER_2K": 5, "TIER_4K": 10}}`.
+
+    One number for albums is the price at every tier. What is not listed costs nothing, albums excepted: see
+    ALBUM_PRICES.
+    """
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore", frozen=True)
 
-    prices: dict[JobKind, Price] = Field(default_factory=dict)
+    prices: dict[JobKind, Price | dict[Tier, Price]] = Field(default_factory=dict)
 
-    def price_of(self, kind: JobKind) -> int:
-        """What an image of a job of this kind costs, in tokens."""
-        return self.prices.get(kind, 0)
+    def price_of(self, kind: JobKind, tier: Tier | None = None) -> int:
+        """What an image of a job of this kind (and tier) costs, in tokens."""
+        default: dict[Tier, Price] = ALBUM_PRICES if kind == "album" else {}
+        listed = self.prices.get(kind, default)
+        if isinstance(listed, int):
+            return listed
+        return (default | listed)[tier] if tier else 0

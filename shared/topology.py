@@ -25,11 +25,22 @@ PRODUCERS: dict[str, tuple[type[Event], ...]] = {
         e.ExportRequested,
         e.WebhookRequested,
         e.SecretRotated,
+        e.AccountOpened,
+        e.GrantRequested,
+        e.RegenerationRequested,
+        e.AuditRequested,
     ),
     "fetcher": (e.ImageFetched, e.ImageFailed, e.ImageCancelled),
     "enhancer": (e.ImageEnhanced, e.ImageFailed, e.ImageCancelled),
     "exporter": (e.ExportCompleted, e.ExportFailed, e.WebhookDelivered, e.WebhookRefused, e.WebhookAbandoned),
-    "ledger": (e.TokensGranted, e.TokensHeld, e.TokensDeclined, e.TokensCaptured, e.TokensVoided),
+    "ledger": (
+        e.TokensGranted,
+        e.TokensHeld,
+        e.TokensDeclined,
+        e.TokensCaptured,
+        e.TokensVoided,
+        e.AuditCompleted,
+    ),
 }
 """Which service says what. Nothing runs by it: the documents are made from it, and the contract tests hold it true."""
 
@@ -43,6 +54,7 @@ CONSUMERS: dict[str, tuple[type[Event], ...]] = {
         e.TokensDeclined,
         e.TokensCaptured,
         e.TokensVoided,
+        e.AuditCompleted,
         e.ExportCompleted,
         e.ExportFailed,
         e.WebhookDelivered,
@@ -61,7 +73,16 @@ CONSUMERS: dict[str, tuple[type[Event], ...]] = {
         e.WebhookRequested,
         e.SecretRotated,
     ),
-    "ledger": (e.JobSubmitted, e.ImageEnhanced, e.ImageFailed, e.ImageCancelled),
+    "ledger": (
+        e.AccountOpened,
+        e.GrantRequested,
+        e.RegenerationRequested,
+        e.AuditRequested,
+        e.JobSubmitted,
+        e.ImageEnhanced,
+        e.ImageFailed,
+        e.ImageCancelled,
+    ),
 }
 """Which service hears what, each through a queue of its own."""
 

@@ -2,12 +2,14 @@
 
 from services.gateway.ports import Ports
 from services.gateway.projection import RECORDERS
+from services.gateway.store.audits import Audited
 from services.gateway.store.balances import Balance, TokensDecided
 from services.gateway.store.deliveries import Attempt
 from services.gateway.store.exports import ExportEnded
 from services.gateway.store.images import ImageEnded
 from shared.errors import Problem
 from shared.events import (
+    AuditCompleted,
     Event,
     ExportCompleted,
     ExportFailed,
@@ -92,6 +94,11 @@ def _balance(event: TokenEvent) -> Balance:
     return Balance(event.account_id, event.balance, event.held, event.account_version)
 
 
+async def on_audit_completed(event: AuditCompleted, ports: Ports) -> Outcome:
+    """The ledger has looked whether its books are right."""
+    return Outcome(record=[Audited(event.audit_id, event.model_dump_json())])
+
+
 async def on_export_completed(event: ExportCompleted, ports: Ports) -> Outcome:
     """A file is ready."""
     ended = ExportEnded(
@@ -153,6 +160,7 @@ HANDLERS: dict[type[Event], Handler] = {
     TokensDeclined: on_tokens_declined,
     TokensCaptured: on_tokens_changed,
     TokensVoided: on_tokens_changed,
+    AuditCompleted: on_audit_completed,
     ExportCompleted: on_export_completed,
     ExportFailed: on_export_failed,
     WebhookDelivered: on_webhook_delivered,

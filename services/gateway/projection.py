@@ -10,7 +10,8 @@ from uuid import UUID
 
 import asyncpg
 
-from services.gateway.store import balances, deliveries, exports, images, jobs
+from services.gateway.store import audits, balances, deliveries, exports, images, jobs
+from services.gateway.store.audits import Audited
 from services.gateway.store.balances import Balance, TokensDecided
 from services.gateway.store.deliveries import Attempt
 from services.gateway.store.exports import ExportEnded
@@ -130,10 +131,18 @@ async def record_balances(connection: Connection, found: Sequence[Balance]) -> S
     return ()
 
 
+async def record_audits(connection: Connection, answers: Sequence[Audited]) -> Sequence[Event]:
+    """Keep what audits found, and tell those who asked."""
+    await audits.record_answers(connection, answers)
+    await jobs.notify(connection, [each.audit_id for each in answers])
+    return ()
+
+
 RECORDERS: dict[type, Recorder] = {
     ImageEnded: record_images,
     TokensDecided: record_tokens,
     Balance: record_balances,
+    Audited: record_audits,
     ExportEnded: record_exports,
     Attempt: record_attempts,
 }

@@ -100,6 +100,13 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Audit:
+    """Somebody wants to know whether the books are right."""
+
+    audit_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What an account used, priced or not."""
 

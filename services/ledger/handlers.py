@@ -1,11 +1,42 @@
 """The ledger's handlers: which rows an event is worth. What they change is decided by the database."""
 
 from services.ledger import domain, recorders
-from services.ledger.domain import Account, Usage
+from services.ledger.domain import Account, Audit, Grant, Usage
 from services.ledger.ports import Ports
 from shared.errors import Problem
-from shared.events import Event, ImageCancelled, ImageEnhanced, ImageFailed, JobSubmitted
+from shared.events import (
+    AccountOpened,
+    AuditRequested,
+    Event,
+    GrantRequested,
+    ImageCancelled,
+    ImageEnhanced,
+    ImageFailed,
+    JobSubmitted,
+    RegenerationRequested,
+)
 from shared.outcome import Handler, Outcome, Service
+
+
+async def on_account_opened(event: AccountOpened, ports: Ports) -> Outcome:
+    """Open the account, with its opening tokens."""
+    return Outcome(record=[Account(event.account_id, ports.opening_tokens)])
+
+
+async def on_grant_requested(event: GrantRequested, ports: Ports) -> Outcome:
+    """Give the tokens, once per grant."""
+    given = Grant(event.account_id, event.amount, f"grant:{event.grant_id}", event.reason)
+    return Outcome(record=[Account(event.account_id, ports.opening_tokens), given])
+
+
+async def on_regeneration_requested(event: RegenerationRequested, ports: Ports) -> Outcome:
+    """Touch the account: whatever is due to it is credited then."""
+    return Outcome(record=[Account(event.account_id, ports.opening_tokens)])
+
+
+async def on_audit_requested(event: AuditRequested, _ports: Ports) -> Outcome:
+    """Look whether the books are right."""
+    return Outcome(record=[Audit(event.audit_id)])
 
 
 async def on_job_submitted(event: JobSubmitted, ports: Ports) -> Outcome:
@@ -41,6 +72,10 @@ def gave_up(_event: Event, _problem: Problem, _attempts: int) -> None:
 
 
 HANDLERS: dict[type[Event], Handler] = {
+    AccountOpened: on_account_opened,
+    GrantRequested: on_grant_requested,
+    RegenerationRequested: on_regeneration_requested,
+    AuditRequested: on_audit_requested,
     JobSubmitted: on_job_submitted,
     ImageEnhanced: on_image_enhanced,
     ImageFailed: on_image_failed,

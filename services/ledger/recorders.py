@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from typing import TypedDict
 from uuid import UUID
 
-from services.ledger import domain, store
-from services.ledger.domain import Account, Change, Grant, Hold, SettledRun, Settlement, Usage
+from services.ledger import domain, invariants, store
+from services.ledger.domain import Account, Audit, Change, Grant, Hold, SettledRun, Settlement, Usage
 from services.ledger.store import Balance
 from shared.errors import NotYet
-from shared.events import Event, TokensCaptured, TokensDeclined, TokensGranted, TokensHeld, TokensVoided
+from shared.events import AuditCompleted, Event, TokensCaptured, TokensDeclined, TokensGranted, TokensHeld, TokensVoided
 from shared.outcome import Connection, Recorder
 
 HOLD_WAIT_SECONDS = 1
+VIOLATIONS_TOLD_MAX = 100
 
 
 async def open_accounts(connection: Connection, accounts: Sequence[Account]) -> Sequence[Event]:
@@ -68,6 +69,18 @@ async def meter(connection: Connection, usages: Sequence[Usage]) -> Sequence[Eve
     return ()
 
 
+async def audit(connection: Connection, audits: Sequence[Audit]) -> Sequence[Event]:
+    """Compare the books with their rules, and add them up."""
+    found = await invariants.find_violations(connection)
+    sums = dict(await store.sum_books(connection))
+    return [
+        AuditCompleted(
+            audit_id=each.audit_id, violations_total=len(found), violations=tuple(found[:VIOLATIONS_TOLD_MAX]), **sums
+        )
+        for each in audits
+    ]
+
+
 class _After(TypedDict):
     account_id: str
     balance: int
@@ -99,4 +112,5 @@ RECORDERS: dict[type, Recorder] = {
     Hold: hold_prices,
     Settlement: settle,
     Usage: meter,
+    Audit: audit,
 }

@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from services.ledger.domain import Change, Hold, SettledRun, Settlement, Transfer, Usage
 from shared.outcome import Connection
 
@@ -232,3 +234,21 @@ async def add_usage(connection: Connection, usages: Sequence[Usage]) -> None:
         [usage.source_bytes for usage in usages],
         [usage.rendition_bytes for usage in usages],
     )
+
+
+async def sum_books(connection: Connection) -> asyncpg.Record:
+    """The books in figures: see AuditCompleted."""
+    row = await connection.fetchrow(
+        """
+        SELECT
+            now() AS audited_at,
+            (SELECT count(*) FROM accounts WHERE NOT system) AS accounts,
+            (SELECT count(*) FROM transfers) AS transfers,
+            (SELECT coalesce(-sum(amount), 0)::bigint FROM entries WHERE account_id = 'system:issuance') AS granted,
+            (SELECT coalesce(sum(amount), 0)::bigint FROM entries WHERE account_id = 'system:revenue') AS captured,
+            (SELECT coalesce(sum(posted), 0)::bigint FROM accounts) AS posted,
+            (SELECT coalesce(sum(held), 0)::bigint FROM accounts) AS held
+        """
+    )
+    assert row is not None
+    return row

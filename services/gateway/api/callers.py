@@ -1,14 +1,17 @@
-"""Who calls. Without keys there is one account, `local`, and only this machine can reach it."""
+"""Who calls: an account by its API key, or `local` without one, where only this machine can reach the gateway."""
 
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from services.gateway import keys
 from services.gateway.api.problems import Refused
+from services.gateway.keys import Caller
 from services.gateway.ports import Ports
 
 LOCAL_ACCOUNT = "local"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+UNAUTHORIZED = "Unauthorized"
 
 
 def ports_of(request: Request) -> Ports:
@@ -17,11 +20,58 @@ def ports_of(request: Request) -> Ports:
     return ports
 
 
-def account_of(request: Request) -> str:
+async def caller_of(request: Request) -> Caller:
+    """The caller by its key, or `local`; raises 401. A wrong key is refused even where none is needed."""
+    key = _key_of(request)
+    if key is None:
+        return _anonymous(request)
+    async with ports_of(request).database.connection() as connection:
+        found = await keys.find_caller(connection, key)
+    if found is None:
+        raise Refused(401, UNAUTHORIZED)
+    return found
+
+
+async def account_of(request: Request) -> str:
     """The caller's account; raises 401."""
-    settings = ports_of(request).settings
+    return (await caller_of(request)).account_id
+
+
+async def keyed_account_of(request: Request) -> str:
+    """The caller's account, at a door that always asks for a key; raises 401."""
+    caller = await caller_of(request)
+    if caller.key_id is None:
+        raise Refused(401, UNAUTHORIZED)
+    return caller.account_id
+
+
+async def visitor_of(request: Request) -> str | None:
+    """The caller's account at a place that is open to all; None without a key; raises 401 for a wrong one."""
+    return None if _key_of(request) is None else (await caller_of(request)).account_id
+
+
+async def admin_of(request: Request) -> Caller:
+    """The caller, who must have an admin key; raises 401, 403."""
+    caller = await caller_of(request)
+    if caller.key_id is None:
+        raise Refused(401, UNAUTHORIZED)
+    if not caller.is_admin:
+        raise Refused(403, "An admin key is needed")
+    return caller
+
+
+def _key_of(request: Request) -> str | None:
+    if key := request.headers.get("x-api-key"):
+        return key
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _anonymous(request: Request) -> Caller:
+    ports = ports_of(request)
+    settings = ports.settings
     if settings.anonymous and settings.is_private and _names_this_machine(request, settings.public_url):
-        return LOCAL_ACCOUNT
+        return Caller(LOCAL_ACCOUNT)
     raise Refused(401, "An API key is needed")
 
 
@@ -32,3 +82,6 @@ def _names_this_machine(request: Request, public_url: str) -> bool:
 
 PortsOf = Depends(ports_of)
 AccountOf = Depends(account_of)
+KeyedAccountOf = Depends(keyed_account_of)
+VisitorOf = Depends(visitor_of)
+AdminOf = Depends(admin_of)

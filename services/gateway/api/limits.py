@@ -3,8 +3,9 @@
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway.api.envelopes import error_at
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -47,7 +48,7 @@ class BodyLimit:
             if more:
                 await self._discard_rest(receive)
             detail = f"The upload is larger than {self._bytes_max // 1_000_000} MB"
-            await JSONResponse({"detail": detail}, 413, {"Connection": "close"})(scope, receive, send)
+            await error_at(scope["path"], 413, detail, {"Connection": "close"})(scope, receive, send)
 
     async def _discard_rest(self, receive: Receive) -> None:
         """Read on, as far again as is allowed: a caller that is cut off while it sends may never see the answer."""
@@ -69,8 +70,7 @@ class SameSite:
             headers = dict(scope["headers"])
             origin = headers.get(b"origin", b"").decode("latin-1")
             if origin and urlsplit(origin).netloc != headers.get(b"host", b"").decode("latin-1"):
-                await JSONResponse({"detail": "Requests from other sites' pages are refused"}, 403)(
-                    scope, receive, send
-                )
+                refusal = error_at(scope["path"], 403, "Requests from other sites' pages are refused")
+                await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -1,12 +1,17 @@
-"""Error answers: `{"detail"}` at the products door, RFC 9457 problem details where no other system's shape is kept."""
+"""Error answers: each door's own shape (envelopes.py), RFC 9457 problem details where no other system's is kept."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import JSONResponse
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
+from services.gateway.api.envelopes import error_at, is_albums
 from services.gateway.idempotency import KeyReused, StillRunning
 from shared.db import Unavailable
 from shared.telemetry import log
@@ -19,6 +24,12 @@ class ErrorDetail(BaseModel):
     """The products door's error."""
 
     detail: str = Field(examples=["Request with ID 01a1fc40-a233-74a1-9e9b-61c09a16c5cf not found"])
+
+
+class ErrorMessage(BaseModel):
+    """The albums door's error."""
+
+    error: str = Field(examples=["Album not found"])
 
 
 class Problem(BaseModel):
@@ -68,10 +79,12 @@ def conflict(description: str) -> Responses:
 class Refused(Exception):
     """A request that is answered with an error in its door's own shape."""
 
-    def __init__(self, status: int, detail: str, **more: Any) -> None:
-        super().__init__(detail)
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(message)
         self.status = status
-        self.content = {"detail": detail, **more}
+        self.message = message
+        self.headers = headers
+        self.more = more
 
 
 class ProblemRaised(Exception):
@@ -83,10 +96,26 @@ class ProblemRaised(Exception):
         self.detail = detail
 
 
-async def answer_refused(_: Request, error: Exception) -> JSONResponse:
+async def answer_refused(request: Request, error: Exception) -> JSONResponse:
     """The door's own shape."""
     assert isinstance(error, Refused)
-    return JSONResponse(error.content, error.status)
+    return error_at(request.url.path, error.status, error.message, error.headers, **error.more)
+
+
+async def answer_http(request: Request, error: Exception) -> JSONResponse:
+    """An unknown path, a wrong method, a body that no parser takes."""
+    assert isinstance(error, HTTPException)
+    return error_at(request.url.path, error.status_code, str(error.detail), error.headers)
+
+
+async def answer_invalid(request: Request, error: Exception) -> Response:
+    """A body or parameter of the wrong shape: one sentence at the albums door, the framework's list elsewhere."""
+    assert isinstance(error, RequestValidationError)
+    if not is_albums(request.url.path):
+        return await request_validation_exception_handler(request, error)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    return error_at(request.url.path, 400, f"{field}: {first['msg']}" if field else str(first["msg"]))
 
 
 async def answer_problem(_: Request, error: Exception) -> JSONResponse:
@@ -96,31 +125,33 @@ async def answer_problem(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(problem.model_dump(), error.status, media_type="application/problem+json")
 
 
-async def answer_key_reused(_: Request, error: Exception) -> JSONResponse:
+async def answer_key_reused(request: Request, error: Exception) -> JSONResponse:
     """The Idempotency-Key stands for something else."""
-    return JSONResponse({"detail": error.__doc__ or ""}, 422)
+    return error_at(request.url.path, 422, error.__doc__ or "")
 
 
-async def answer_still_running(_: Request, error: Exception) -> JSONResponse:
+async def answer_still_running(request: Request, error: Exception) -> JSONResponse:
     """The Idempotency-Key's first request is not answered yet."""
-    return JSONResponse({"detail": error.__doc__ or ""}, 409, headers={"Retry-After": RETRY_SECONDS})
+    return error_at(request.url.path, 409, error.__doc__ or "", {"Retry-After": RETRY_SECONDS})
 
 
 async def answer_unavailable(request: Request, error: Exception) -> JSONResponse:
     """The database is away for the moment."""
     log.warning("request.unavailable", path=request.url.path, error=repr(error))
-    return JSONResponse({"detail": UNAVAILABLE}, 503, headers={"Retry-After": RETRY_SECONDS})
+    return error_at(request.url.path, 503, UNAVAILABLE, {"Retry-After": RETRY_SECONDS})
 
 
 async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
     """Our own mistake: said without its insides."""
     log.error("request.failed", path=request.url.path, exc_info=error)
-    return JSONResponse({"detail": "Internal server error"}, 500)
+    return error_at(request.url.path, 500, "Internal server error")
 
 
 ANSWERS: dict[type[Exception], Any] = {
     Refused: answer_refused,
     ProblemRaised: answer_problem,
+    HTTPException: answer_http,
+    RequestValidationError: answer_invalid,
     KeyReused: answer_key_reused,
     StillRunning: answer_still_running,
     **dict.fromkeys(Unavailable, answer_unavailable),
