@@ -10,42 +10,30 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.facts import Blob, FileFormat, JobKind, Label, Recipe, Source, StoppedImage, Timeline, Webhook
-from shared.facts import Event as Event
+from shared.facts import (
+    Blob,
+    Event as Event,
+    FileFormat,
+    JobKind,
+    Label,
+    Recipe,
+    Source,
+    StoppedImage,
+    Timeline,
+    Webhook,
+)
 from shared.token_events import (
     AccountOpened as AccountOpened,
-)
-from shared.token_events import (
     AuditCompleted as AuditCompleted,
-)
-from shared.token_events import (
     AuditRequested as AuditRequested,
-)
-from shared.token_events import (
     GrantReason as GrantReason,
-)
-from shared.token_events import (
     GrantRequested as GrantRequested,
-)
-from shared.token_events import (
     RegenerationRequested as RegenerationRequested,
-)
-from shared.token_events import (
     TokenEvent as TokenEvent,
-)
-from shared.token_events import (
     TokensCaptured as TokensCaptured,
-)
-from shared.token_events import (
     TokensDeclined as TokensDeclined,
-)
-from shared.token_events import (
     TokensGranted as TokensGranted,
-)
-from shared.token_events import (
     TokensHeld as TokensHeld,
-)
-from shared.token_events import (
     TokensVoided as TokensVoided,
 )
 

@@ -9,8 +9,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest_asyncio
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import services.gateway
 from deploy.local.stack import Stack

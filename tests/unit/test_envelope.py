@@ -5,8 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from shared.envelope import Unreadable, child_traceparent, enclose, new_id, new_traceparent, read, subject_of
 from shared.events import EVENTS, Event, JobSubmitted, TokensGranted

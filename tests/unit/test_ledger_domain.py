@@ -1,7 +1,15 @@
 """What an event is worth in the books."""
 
-from services.ledger.domain import Account, Grant, Hold, SettledRun, Settlement, Usage, opening_grants
-from services.ledger.domain import transfer_of_capture as capture
+from services.ledger.domain import (
+    Account,
+    Grant,
+    Hold,
+    SettledRun,
+    Settlement,
+    Usage,
+    opening_grants,
+    transfer_of_capture as capture,
+)
 from services.ledger.handlers import HANDLERS, SERVICE
 from services.ledger.ports import Ports
 from services.ledger.settings import Settings

@@ -4,8 +4,7 @@ import unicodedata
 
 import pytest
 from aiohttp import content_disposition_filename, parse_content_disposition
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from shared.names import NAME_BYTES_MAX, NameRegister, content_disposition, safe_name, stem_of
 

@@ -6,8 +6,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from services.gateway.csv_records import RECORD_BYTES_MAX
 from services.gateway.product_csv import CsvLimits, InvalidCsv, ProductImage, read_product_csv

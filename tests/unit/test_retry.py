@@ -1,8 +1,7 @@
 """When an event is tried again."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from shared.errors import Transient
 from shared.retry import RetryPolicy, delay_before_next
