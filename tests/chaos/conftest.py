@@ -1,16 +1,22 @@
-"""A priced request with a webhook, under way."""
+"""A priced request with a webhook, under way; and a system whose accounts regenerate fast."""
+
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from deploy.local.stack import Stack
+from tests.album_callers import Callers, callers_of
 from tests.builders import Hooks, Site, product_csv, status_of, until_ended, upload
 from tests.eventually import eventually
 from tests.invariants import assert_consistent
+from tests.stacks import running_stack
 
 IMAGES = 300
 BAD = 10
 END_SECONDS_MAX = 90
+REGENERATION_SECONDS = 2
 
 
 class Ordeal:
@@ -60,3 +66,17 @@ async def ordeal(priced_stack: Stack, priced_client: httpx.AsyncClient, site: Si
     begun = Ordeal(priced_stack, priced_client, site, hooks)
     await begun.begin()
     return begun
+
+
+@pytest.fixture(scope="session")
+def album_stack() -> Iterator[Stack]:
+    """A system whose accounts get a token every other second, up to the usual cap."""
+    with running_stack(settings={"DARKROOM_REGENERATION_SECONDS": str(REGENERATION_SECONDS)}) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def callers(album_stack: Stack) -> AsyncIterator[Callers]:
+    """Who opens accounts there."""
+    async with callers_of(album_stack) as opened:
+        yield opened
