@@ -293,7 +293,7 @@ async def test_a_page_of_the_statement_that_is_none_is_refused(someone: Someone,
         assert answer.status_code in ((200, 400) if is_allowed else (400,)), f"{name}: {answer.text}"
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "x" * 20_000, " ", "é"])
+@pytest.mark.parametrize("key", ["x" * 256, "x" * 20_000, "", "é"])
 async def test_an_odd_idempotency_key_does_no_harm(someone: Someone, key: str) -> None:
     headers = {"Idempotency-Key": key.encode()}
     answer = await someone.client.post("/api/albums", json={"name": uuid4().hex}, headers=headers)

@@ -29,7 +29,7 @@ CALLS = 4
 IMAGES = 3
 COST = 2 * IMAGES
 LOOKERS = 20
-REGENERATED = 3
+REGENERATED = 2
 
 
 async def race(callers: Callers) -> None:
