@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.gateway.api import health, ledger, product_files, product_status, products, tokens, webhooks
 from services.gateway.api.limits import BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
+from services.gateway.api.rate_headers import RateHeaders
 from services.gateway.ports import Ports
 from shared.health import Checks, Server
 
@@ -38,6 +39,7 @@ def create_app(ports: Ports) -> FastAPI:
         app.add_exception_handler(error, answer)
     app.add_middleware(BodyLimit, bytes_max=ports.settings.upload_bytes_max)
     app.add_middleware(SameSite)
+    app.add_middleware(RateHeaders)
     return app
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from services.gateway.api.envelopes import error_at, is_albums
+from services.gateway.api.rate_headers import noted_headers
 from services.gateway.idempotency import KeyReused, StillRunning
 from shared.db import Unavailable
 from shared.telemetry import log
@@ -145,7 +146,7 @@ async def answer_unavailable(request: Request, error: Exception) -> JSONResponse
 async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
     """Our own mistake: said without its insides."""
     log.error("request.failed", path=request.url.path, exc_info=error)
-    return error_at(request.url.path, 500, "Internal server error")
+    return error_at(request.url.path, 500, "Internal server error", noted_headers(request.scope))
 
 
 ANSWERS: dict[type[Exception], Any] = {
