@@ -1,9 +1,13 @@
 """The gateway's knobs."""
 
+from pathlib import Path
+
 from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import SharedSettings
+
+RATE = r"^\d{1,9}/[1-9]\d{0,5}$"
 
 
 class Settings(SharedSettings):
@@ -15,6 +19,15 @@ class Settings(SharedSettings):
     gateway_port: int = 8000
     gateway_published_host: str = Field("", description="the address others reach it at, where that is not the host")
     anonymous: bool = Field(False, description="callers without a key are the account `local`, on loopback only")
+    admin_key_file: Path | None = Field(None, description="where the first admin key is kept, and made when missing")
+    requests_per_hour: int = Field(1000, ge=0, description="of an account; 0: no limit")
+    local_requests_per_hour: int = Field(0, ge=0, description="of the account `local` without a key; 0: no limit")
+    enhance_rate: str = Field(
+        "5/60", pattern=RATE, description="calls/seconds: albums enhanced by an account; 0/60: off"
+    )
+    enhance_image_rate: str = Field("10/60", pattern=RATE, description="calls/seconds: images enhanced by themselves")
+    image_upload_rate: str = Field("30/60", pattern=RATE, description="calls/seconds: images uploaded")
+    versions_rate: str = Field("100/60", pattern=RATE, description="calls/seconds: versions of an image looked at")
     upload_bytes_max: int = 200_000_000
     csv_rows_max: int = 1_000_000
     webhook_url: str | None = Field(

@@ -4,14 +4,18 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from services.gateway import keys
+from services.gateway import keys, rates
+from services.gateway.api.envelopes import is_albums
 from services.gateway.api.problems import Refused
+from services.gateway.api.rate_headers import note_headers
 from services.gateway.keys import Caller
 from services.gateway.ports import Ports
+from services.gateway.rates import HOUR_SECONDS, Policy
 
 LOCAL_ACCOUNT = "local"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 UNAUTHORIZED = "Unauthorized"
+REQUESTS = "requests"
 
 
 def ports_of(request: Request) -> Ports:
@@ -21,15 +25,12 @@ def ports_of(request: Request) -> Ports:
 
 
 async def caller_of(request: Request) -> Caller:
-    """The caller by its key, or `local`; raises 401. A wrong key is refused even where none is needed."""
-    key = _key_of(request)
-    if key is None:
-        return _anonymous(request)
-    async with ports_of(request).database.connection() as connection:
-        found = await keys.find_caller(connection, key)
-    if found is None:
-        raise Refused(401, UNAUTHORIZED)
-    return found
+    """The caller, whose call is counted; raises 401, 429. A wrong key is refused even where none is needed."""
+    caller = await _identified(request)
+    if not getattr(request.state, "is_counted", False):
+        request.state.is_counted = True
+        await _count(request, caller)
+    return caller
 
 
 async def account_of(request: Request) -> str:
@@ -51,13 +52,47 @@ async def visitor_of(request: Request) -> str | None:
 
 
 async def admin_of(request: Request) -> Caller:
-    """The caller, who must have an admin key; raises 401, 403."""
-    caller = await caller_of(request)
+    """The caller, who must have an admin key; raises 401, 403. Not counted: who limits the others must get in."""
+    caller = await _identified(request)
     if caller.key_id is None:
         raise Refused(401, UNAUTHORIZED)
     if not caller.is_admin:
         raise Refused(403, "An admin key is needed")
     return caller
+
+
+async def _identified(request: Request) -> Caller:
+    """The caller by its key, or `local`; looked up once for a request."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is None:
+        known = request.state.caller = await _found(request)
+    return known
+
+
+async def _found(request: Request) -> Caller:
+    key = _key_of(request)
+    if key is None:
+        return _anonymous(request)
+    async with ports_of(request).database.connection() as connection:
+        found = await keys.find_caller(connection, key)
+    if found is None:
+        raise Refused(401, UNAUTHORIZED)
+    return found
+
+
+async def _count(request: Request, caller: Caller) -> None:
+    ports = ports_of(request)
+    calls = ports.settings.requests_per_hour if caller.key_id else ports.settings.local_requests_per_hour
+    policy = Policy(REQUESTS, calls, HOUR_SECONDS)
+    if policy.is_off:
+        return
+    async with ports.database.connection() as connection:
+        counted = await rates.count(connection, caller.account_id, policy)
+    note_headers(request, counted.headers())
+    if not counted.allowed:
+        more = {"retryAfter": counted.reset_seconds * 1000} if is_albums(request.url.path) else {}
+        message = f"Rate limit of {policy.calls} requests per hour exceeded"
+        raise Refused(429, message, {"Retry-After": str(counted.reset_seconds)}, **more)
 
 
 def _key_of(request: Request) -> str | None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from services.gateway.api.envelopes import error_at, is_albums
+from services.gateway.api.rate_headers import noted_headers
 from services.gateway.idempotency import KeyReused, StillRunning
 from shared.db import Unavailable
 from shared.telemetry import log
@@ -90,10 +91,11 @@ class Refused(Exception):
 class ProblemRaised(Exception):
     """A request that is answered with problem details."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.headers = headers
 
 
 async def answer_refused(request: Request, error: Exception) -> JSONResponse:
@@ -122,7 +124,7 @@ async def answer_problem(_: Request, error: Exception) -> JSONResponse:
     """Problem details."""
     assert isinstance(error, ProblemRaised)
     problem = Problem(title=HTTPStatus(error.status).phrase, status=error.status, detail=error.detail)
-    return JSONResponse(problem.model_dump(), error.status, media_type="application/problem+json")
+    return JSONResponse(problem.model_dump(), error.status, error.headers, media_type="application/problem+json")
 
 
 async def answer_key_reused(request: Request, error: Exception) -> JSONResponse:
@@ -144,7 +146,7 @@ async def answer_unavailable(request: Request, error: Exception) -> JSONResponse
 async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:
     """Our own mistake: said without its insides."""
     log.error("request.failed", path=request.url.path, exc_info=error)
-    return error_at(request.url.path, 500, "Internal server error")
+    return error_at(request.url.path, 500, "Internal server error", noted_headers(request.scope))
 
 
 ANSWERS: dict[type[Exception], Any] = {
