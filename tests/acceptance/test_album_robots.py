@@ -127,7 +127,7 @@ async def someone(callers: Callers) -> Someone:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def door(callers: Callers) -> list[Operation]:
     """The albums door's operations."""
-    found = [operation for operation in await operations_of(callers.admin) if operation.is_albums]
+    found = [operation for operation in await operations_of(callers.operator) if operation.is_albums]
     assert len(found) > 20
     return found
 

@@ -88,8 +88,8 @@ async def owner_of_everything(callers: Callers, site: Site, hooks: Hooks) -> Own
     jobs = await until_all_ended(client, batch_id)
     request_id = await run(client, product_csv([[site.photo()]]), webhook_url=hooks.target())
     await hooks.until_received(1)
-    account_id = callers.account_ids[client]
-    keys = (await callers.admin.get(f"/api/admin/accounts/{account_id}/keys")).text
+    account_id = client.account_id
+    keys = (await callers.operator.get(f"/api/admin/accounts/{account_id}/keys")).text
     ids = {
         "album": (album.album_id,),
         "image": album.image_ids[:1],
@@ -118,7 +118,7 @@ async def other(callers: Callers, site: Site, receiver: str) -> Owner:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def operations(callers: Callers) -> list[Operation]:
     """Every operation of the gateway, without the slots whose ids lead to nothing."""
-    found = await operations_of(callers.admin)
+    found = await operations_of(callers.operator)
     assert list(what_to_add(found)) == []
     return [without_foreign_ids(operation) for operation in found]
 

@@ -60,5 +60,5 @@ async def test_1_14_every_image_is_completed_or_given_back(
     for client, album, batch in ((caller, under_way, batch_id), (another, fresh, another_batch)):
         await assert_one_job_each(client, album, batch)
         await assert_paid_right(client, album.image_ids, [batch])
-        await assert_nothing_held(album_stack, callers.account_ids[client])
+        await assert_nothing_held(album_stack, client.account_id)
     await assert_books_hold(callers)
