@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID, uuid4
 
 import httpx
@@ -181,18 +182,29 @@ async def test_an_operator_sees_what_the_account_sees(operator: httpx.AsyncClien
     assert await told(operator, f"{path}/transactions", limit=3) == await told(caller, TRANSACTIONS, limit=3)
 
 
-async def test_an_account_that_is_not_there_has_nothing_to_show(operator: httpx.AsyncClient) -> None:
-    path = "/api/admin/accounts/nobody"
+@pytest.mark.parametrize("account_id", ["nobody", "No%20Body", "%00", "x" * 100])
+async def test_an_account_that_is_not_there_has_nothing_to_show(operator: httpx.AsyncClient, account_id: str) -> None:
+    path = f"/api/admin/accounts/{account_id}"
     answers = [await operator.get(f"{path}/balance"), await operator.get(f"{path}/transactions")]
-    for answer in [*answers, await granted(operator, "nobody", str(uuid4()), amount=1)]:
+    for answer in [*answers, await granted(operator, account_id, str(uuid4()), amount=1)]:
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json()["detail"] == "there is no account nobody"
+        assert answer.json()["detail"] == f"there is no account {unquote(account_id)}"
 
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"amount": 0}, {"amount": -1}, {"amount": 10**9 + 1}, {"amount": "5"}, {"amount": 1, "reason": "opening"}],
+    [
+        {},
+        {"amount": 0},
+        {"amount": -1},
+        {"amount": 10**9 + 1},
+        {"amount": "5"},
+        {"amount": 1, "reason": "opening"},
+        {"amount": 1, "note": "\x00"},
+        {"amount": 1, "note": "n" * 501},
+        {"amount": 1, "tokens": 1},
+    ],
     ids=str,
 )
 async def test_what_is_no_grant_is_refused(operator: httpx.AsyncClient, caller: httpx.AsyncClient, body: Json) -> None:
@@ -210,12 +222,10 @@ async def test_the_books_are_right(operator: httpx.AsyncClient, caller: httpx.As
 
 
 async def test_the_command_line_gives_and_shows_tokens(
-    stack: Stack, operator: httpx.AsyncClient, tmp_path: Any
+    stack: Stack, operator: httpx.AsyncClient, caller: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    line = CommandLine(stack, tmp_path)
+    line, account_id = CommandLine(stack, tmp_path), account_of(caller)
     key = ("--admin-key", operator.headers["X-API-Key"])
-    async with AsyncExitStack() as opened:
-        account_id = account_of(await opened.enter_async_context(await opened_caller(stack)))
     given = line.run("tokens", "grant", account_id, "12", "--reason", "purchase", "--note", "[paid]", *key)
     assert given.stdout == f"{account_id} was given 12 tokens and has 12 to spend.\n", given.stderr
     assert "12 tokens" in line.run("tokens", "balance", account_id, *key).stdout
@@ -223,7 +233,6 @@ async def test_the_command_line_gives_and_shows_tokens(
     assert "EARN_PURCHASE" in history
     assert "[paid]" in history
     checked = line.run("tokens", "check", *key)
-    assert checked.returncode == 0
-    assert checked.stdout.count("ok") == 3
+    assert (checked.returncode, "violated" in checked.stdout) == (0, False)
     refused = line.run("tokens", "balance", "nobody", *key)
     assert (refused.returncode, refused.stderr) == (1, "darkroom: there is no account nobody\n")

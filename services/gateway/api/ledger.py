@@ -1,17 +1,16 @@
 """The admin API's part about tokens: grants, what accounts have, and whether the books are right. Ours alone."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Depends, Header
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway import idempotency, tokens
 from services.gateway.api.callers import AdminOf, PortsOf
+from services.gateway.api.ledger_views import GrantBody, GrantPending, GrantView, InvariantsView, invariants_view
 from services.gateway.api.problems import Problem, ProblemRaised, Responses
-from services.gateway.api.product_views import time_text
 from services.gateway.api.token_views import BalanceView, TransactionsView, balance_view, transactions_view
 from services.gateway.api.tokens import Limit, Offset, Only
 from services.gateway.idempotency import KEY_CHARACTERS_MAX, Answered, Claim
@@ -23,8 +22,7 @@ from shared.outcome import Connection
 
 router = APIRouter(tags=["admin"], prefix="/api")
 
-AMOUNT_MAX = 1_000_000_000
-NOTE_CHARACTERS_MAX = 500
+ACCOUNT_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 RETRY_SECONDS = "1"
 
 
@@ -33,59 +31,17 @@ def _problems(**described: str) -> Responses:
     return {int(status[1:]): {"description": text, "content": content} for status, text in described.items()}
 
 
+def account_named(account_id: str, _caller: Caller = AdminOf) -> str:
+    """The account that an operator's path names; raises 404 for what can be no account's id, after 401 and 403."""
+    if not ACCOUNT_ID.fullmatch(account_id):
+        raise _not_found(account_id)
+    return account_id
+
+
+AccountNamed = Depends(account_named)
+
 ADMIN = _problems(_401="An admin key is needed", _403="The key is no admin key")
 OF_ACCOUNT = {**ADMIN, **_problems(_404="No such account")}
-
-
-class GrantBody(BaseModel):
-    """Tokens for an account."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    amount: int = Field(ge=1, le=AMOUNT_MAX, strict=True, examples=[100])
-    reason: Literal["bonus", "purchase"] = "bonus"
-    note: str = Field("", max_length=NOTE_CHARACTERS_MAX, examples=["order 4711"])
-
-
-class GrantView(BaseModel):
-    """A grant, and the account right after it."""
-
-    grant_id: str = Field(examples=["01a1fc41-0d3b-7c52-8f0e-5b8d3c6a9e17"])
-    account_id: str = Field(examples=["shop"])
-    amount: int = Field(examples=[100])
-    balance: int = Field(description="what could be spent right after it", examples=[170])
-    held: int = Field(description="what is set aside for jobs now", examples=[0])
-
-
-class GrantPending(BaseModel):
-    """A grant that was accepted: it will be given, once."""
-
-    grant_id: str = Field(examples=["01a1fc41-0d3b-7c52-8f0e-5b8d3c6a9e17"])
-    account_id: str = Field(examples=["shop"])
-    amount: int = Field(examples=[100])
-
-
-class CheckView(BaseModel):
-    """Something that must be true of the books."""
-
-    name: str = Field(examples=["granted = captured + posted"])
-    ok: bool
-
-
-class InvariantsView(BaseModel):
-    """The books at one moment, and whether they are right."""
-
-    holds: bool = Field(description="whether every check is ok", examples=[True])
-    audited_at: str = Field(examples=["2026-11-21T03:57:36.691Z"])
-    accounts: int
-    transfers: int
-    granted: int = Field(description="tokens ever given")
-    captured: int = Field(description="tokens ever paid, and not paid back")
-    posted: int = Field(description="tokens that belong to accounts, held ones included")
-    held: int
-    checks: list[CheckView]
-    violations_total: int
-    violations: list[str] = Field(description="a sentence each; the first hundred")
 
 
 @router.post(
@@ -101,8 +57,8 @@ class InvariantsView(BaseModel):
     },
 )
 async def grant(
-    account_id: str,
     body: GrantBody,
+    account_id: str = AccountNamed,
     idempotency_key: Annotated[str | None, Header(max_length=KEY_CHARACTERS_MAX)] = None,
     caller: Caller = AdminOf,
     ports: Ports = PortsOf,
@@ -145,7 +101,7 @@ async def _granted(ports: Ports, pending: dict[str, Any]) -> JSONResponse:
 
 
 @router.get("/admin/accounts/{account_id}/balance", summary="What an account has", responses=OF_ACCOUNT)
-async def balance(account_id: str, _caller: Caller = AdminOf, ports: Ports = PortsOf) -> BalanceView:
+async def balance(account_id: str = AccountNamed, _caller: Caller = AdminOf, ports: Ports = PortsOf) -> BalanceView:
     """As the account itself sees it, after crediting what has regenerated."""
     try:
         return balance_view(await tokens.look_at_balance(ports, account_id))
@@ -155,7 +111,7 @@ async def balance(account_id: str, _caller: Caller = AdminOf, ports: Ports = Por
 
 @router.get("/admin/accounts/{account_id}/transactions", summary="An account's statement", responses=OF_ACCOUNT)
 async def transactions(
-    account_id: str,
+    account_id: str = AccountNamed,
     limit: Limit = 50,
     offset: Offset = 0,
     only: Only = None,
@@ -184,19 +140,4 @@ async def invariants(_caller: Caller = AdminOf, ports: Ports = PortsOf) -> Invar
     found = await tokens.audit(ports)
     if found is None:
         raise ProblemRaised(503, "the ledger has not answered in time", {"Retry-After": RETRY_SECONDS})
-    return _invariants_view(found)
-
-
-def _invariants_view(found: dict[str, Any]) -> InvariantsView:
-    checks = {
-        "granted = captured + posted": found["granted"] == found["captured"] + found["posted"],
-        "0 <= held <= posted": 0 <= found["held"] <= found["posted"],
-        "every transfer, balance and hold keeps its rule": found["violations_total"] == 0,
-    }
-    view = {
-        **found,
-        "holds": all(checks.values()),
-        "audited_at": time_text(datetime.fromisoformat(found["audited_at"])),
-        "checks": [{"name": name, "ok": ok} for name, ok in checks.items()],
-    }
-    return InvariantsView.model_validate(view)
+    return invariants_view(found)
