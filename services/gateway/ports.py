@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from services.gateway.keyring import Keyring
 from services.gateway.live import Live
 from services.gateway.settings import Settings
 from shared.addresses import Allowance
@@ -26,6 +27,7 @@ class Ports:
     bus: Bus
     blobs: Blobs
     live: Live
+    keyring: Keyring
     seal: Seal
     prices: Prices
     allowance: Allowance
@@ -41,6 +43,7 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
         bus=core.bus,
         blobs=open_blobs(settings.blobs_url),
         live=Live(settings.postgres_url),
+        keyring=Keyring(core.database),
         seal=Seal.of(settings.secret_key, settings.secret_key_file),
         prices=Prices(),
         allowance=Allowance.parse(settings.fetch_allow, settings.fetch_ports),
