@@ -15,10 +15,10 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.stack import Stack
+from tests.callers import Caller, admin_client, new_caller, new_key
 from tests.command_line import CommandLine
 from tests.eventually import eventually
 from tests.stacks import running_stack
-from tests.token_callers import account_of, opened_caller
 
 TOKENS_MAX = 4
 PERIOD = timedelta(seconds=1)
@@ -39,16 +39,16 @@ def ticking() -> Iterator[Stack]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def operator(ticking: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """An account with an admin key."""
-    async with await opened_caller(ticking, admin=True) as client:
+async def operator(ticking: Stack) -> AsyncIterator[Caller]:
+    """The operator."""
+    async with admin_client(ticking) as client:
         yield client
 
 
 @pytest.fixture
-async def caller(ticking: Stack) -> AsyncIterator[httpx.AsyncClient]:
+async def caller(ticking: Stack) -> AsyncIterator[Caller]:
     """An account of the test's own."""
-    async with await opened_caller(ticking) as client:
+    async with await new_caller(ticking) as client:
         yield client
 
 
@@ -92,14 +92,14 @@ async def regenerated(client: httpx.AsyncClient) -> int:
     return sum(line["amount"] for line in lines if line["type"] == "EARN_REGENERATION")
 
 
-async def test_the_local_account_begins_with_a_hundred_tokens(ticking: Stack) -> None:
-    async with await opened_caller(ticking, "local") as local:
+async def test_the_local_account_begins_with_a_hundred_tokens(ticking: Stack, operator: Caller) -> None:
+    async with Caller(ticking, "local", await new_key(operator, "local")) as local:
         found = await until_it_has(local, 100)
         assert found["balance"] == 100
         assert [line["source"] for line in (await told(local, TRANSACTIONS))["transactions"]] == ["opening"]
 
 
-async def test_a_token_comes_every_full_period_and_no_more_than_the_cap(caller: httpx.AsyncClient) -> None:
+async def test_a_token_comes_every_full_period_and_no_more_than_the_cap(caller: Caller) -> None:
     first = await until_it_has(caller, 1)
     second = await until_it_has(caller, first["balance"] + 1)
     assert (second["balance"] - first["balance"]) * PERIOD == clock(second) - clock(first)
@@ -119,7 +119,7 @@ async def test_a_token_comes_every_full_period_and_no_more_than_the_cap(caller: 
     assert await regenerated(caller) == TOKENS_MAX == later["stats"]["totalEarned"]
 
 
-async def test_many_looks_at_once_credit_once(caller: httpx.AsyncClient) -> None:
+async def test_many_looks_at_once_credit_once(caller: Caller) -> None:
     looks = [await told(caller, BALANCE)]
     while looks[-1]["balance"] < TOKENS_MAX:
         looks += await asyncio.gather(*(told(caller, BALANCE) for _ in range(8)))
@@ -129,8 +129,8 @@ async def test_many_looks_at_once_credit_once(caller: httpx.AsyncClient) -> None
     assert len({clock(found) - found["balance"] * PERIOD for found in growing}) <= 1
 
 
-async def test_what_is_given_goes_beyond_the_cap(operator: httpx.AsyncClient, caller: httpx.AsyncClient) -> None:
-    path = f"/api/admin/accounts/{account_of(caller)}/grants"
+async def test_what_is_given_goes_beyond_the_cap(operator: Caller, caller: Caller) -> None:
+    path = f"/api/admin/accounts/{caller.account_id}/grants"
     assert (await operator.post(path, json={"amount": 50})).status_code == 201
     before = await told(caller, BALANCE)
 
@@ -142,7 +142,7 @@ async def test_what_is_given_goes_beyond_the_cap(operator: httpx.AsyncClient, ca
     assert (await eventually(time_has_passed))["balance"] == before["balance"] >= 50
 
 
-async def test_a_silent_ledger_costs_a_moment_and_nothing_else(ticking: Stack, caller: httpx.AsyncClient) -> None:
+async def test_a_silent_ledger_costs_a_moment_and_nothing_else(ticking: Stack, caller: Caller) -> None:
     await until_it_has(caller, 1)
     with silent_ledger(ticking):
         before = await told(caller, BALANCE)
@@ -153,10 +153,8 @@ async def test_a_silent_ledger_costs_a_moment_and_nothing_else(ticking: Stack, c
     assert await regenerated(caller) == TOKENS_MAX
 
 
-async def test_a_grant_waits_for_the_ledger_and_is_given_once(
-    ticking: Stack, operator: httpx.AsyncClient, caller: httpx.AsyncClient
-) -> None:
-    path = f"/api/admin/accounts/{account_of(caller)}/grants"
+async def test_a_grant_waits_for_the_ledger_and_is_given_once(ticking: Stack, operator: Caller, caller: Caller) -> None:
+    path = f"/api/admin/accounts/{caller.account_id}/grants"
 
     async def give() -> httpx.Response:
         return await operator.post(path, json={"amount": 30}, headers={"Idempotency-Key": f"once {path}"})
@@ -178,7 +176,7 @@ async def test_a_grant_waits_for_the_ledger_and_is_given_once(
     assert [line["amount"] for line in lines if line["source"] == "grant"] == [30]
 
 
-async def test_books_that_nobody_answers_for_are_asked_again_later(ticking: Stack, operator: httpx.AsyncClient) -> None:
+async def test_books_that_nobody_answers_for_are_asked_again_later(ticking: Stack, operator: Caller) -> None:
     with silent_ledger(ticking):
         answer = await operator.get(INVARIANTS)
     assert answer.status_code == 503
@@ -188,23 +186,23 @@ async def test_books_that_nobody_answers_for_are_asked_again_later(ticking: Stac
 
 
 async def test_books_that_were_tampered_with_are_found_out(
-    ticking: Stack, operator: httpx.AsyncClient, caller: httpx.AsyncClient, tmp_path: Path
+    ticking: Stack, operator: Caller, caller: Caller, tmp_path: Path
 ) -> None:
     await until_it_has(caller, 1)
     command = CommandLine(ticking, tmp_path)
-    check = ("tokens", "check", "--admin-key", operator.headers["X-API-Key"])
+    check = ("tokens", "check", "--admin-key", operator.key)
     connection = await asyncpg.connect(ticking.urls.postgres["ledger"])
     change = "UPDATE accounts SET posted = posted + $2 WHERE account_id = $1"
     try:
-        await connection.execute(change, account_of(caller), 7)
+        await connection.execute(change, caller.account_id, 7)
         found = await told(operator, INVARIANTS)
         checked = command.run(*check)
-        await connection.execute(change, account_of(caller), -7)
+        await connection.execute(change, caller.account_id, -7)
     finally:
         await connection.close()
     assert not found["holds"]
     assert found["violations_total"] == len(found["violations"]) == 1
-    assert account_of(caller) in found["violations"][0]
+    assert caller.account_id in found["violations"][0]
     assert [check["ok"] for check in found["checks"]] == [False, True, False]
     assert checked.returncode == 1
     assert found["violations"][0].partition(":")[0] in checked.stdout
@@ -212,7 +210,7 @@ async def test_books_that_were_tampered_with_are_found_out(
     assert command.run(*check).returncode == 0
 
 
-async def test_audits_are_kept_for_a_day(ticking: Stack, operator: httpx.AsyncClient) -> None:
+async def test_audits_are_kept_for_a_day(ticking: Stack, operator: Caller) -> None:
     connection = await asyncpg.connect(ticking.urls.postgres["gateway"])
     ages = ("23 hours", "25 hours")
     audits = {age: uuid4() for age in ages}

@@ -1,6 +1,5 @@
 """The admin API's part about tokens: grants, what accounts have, and whether the books are right. Ours alone."""
 
-import re
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,13 +7,14 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import JSONResponse
 
 from services.gateway import idempotency, tokens
+from services.gateway.api.bodies import body_of, described
 from services.gateway.api.callers import AdminOf, PortsOf
 from services.gateway.api.ledger_views import GrantBody, GrantPending, GrantView, InvariantsView, invariants_view
-from services.gateway.api.problems import Problem, ProblemRaised, Responses
+from services.gateway.api.problems import ProblemRaised, problems
 from services.gateway.api.token_views import BalanceView, TransactionsView, balance_view, transactions_view
 from services.gateway.api.tokens import Limit, Offset, Only
 from services.gateway.idempotency import KEY_CHARACTERS_MAX, Answered, Claim
-from services.gateway.keys import Caller
+from services.gateway.keys import Caller, is_account_id
 from services.gateway.ports import Ports
 from services.gateway.tokens import Grant, NoSuchAccount
 from shared.envelope import new_id
@@ -22,26 +22,22 @@ from shared.outcome import Connection
 
 router = APIRouter(tags=["admin"], prefix="/api")
 
-ACCOUNT_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 RETRY_SECONDS = "1"
 
-
-def _problems(**described: str) -> Responses:
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
-    return {int(status[1:]): {"description": text, "content": content} for status, text in described.items()}
+GRANT_BODY = body_of(GrantBody)
 
 
 def account_named(account_id: str, _caller: Caller = AdminOf) -> str:
     """The account that an operator's path names; raises 404 for what can be no account's id, after 401 and 403."""
-    if not ACCOUNT_ID.fullmatch(account_id):
+    if not is_account_id(account_id):
         raise _not_found(account_id)
     return account_id
 
 
 AccountNamed = Depends(account_named)
 
-ADMIN = _problems(_401="An admin key is needed", _403="The key is no admin key")
-OF_ACCOUNT = {**ADMIN, **_problems(_404="No such account")}
+REFUSALS = {401: "An API key is needed", 403: "It is not an admin key"}
+OF_ACCOUNT = problems({**REFUSALS, 404: "No such account", 422: "Something in the request is malformed"})
 
 
 @router.post(
@@ -51,14 +47,15 @@ OF_ACCOUNT = {**ADMIN, **_problems(_404="No such account")}
     response_model=GrantView,
     responses={
         **OF_ACCOUNT,
+        **problems({409: "A request with this Idempotency-Key is still running"}),
+        **problems({422: "Not a grant, or the Idempotency-Key was used for another one"}),
         202: {"model": GrantPending, "description": "Accepted and not booked yet: repeat with the same key to see it"},
-        409: {"model": Problem, "description": "A request with this Idempotency-Key is still running"},
-        422: {"model": Problem, "description": "Not a grant, or the Idempotency-Key was used for another one"},
     },
+    openapi_extra=described(GrantBody),
 )
 async def grant(
-    body: GrantBody,
     account_id: str = AccountNamed,
+    body: GrantBody = GRANT_BODY,
     idempotency_key: Annotated[str | None, Header(max_length=KEY_CHARACTERS_MAX)] = None,
     caller: Caller = AdminOf,
     ports: Ports = PortsOf,
@@ -101,7 +98,7 @@ async def _granted(ports: Ports, pending: dict[str, Any]) -> JSONResponse:
 
 
 @router.get("/admin/accounts/{account_id}/balance", summary="What an account has", responses=OF_ACCOUNT)
-async def balance(account_id: str = AccountNamed, _caller: Caller = AdminOf, ports: Ports = PortsOf) -> BalanceView:
+async def balance(account_id: str = AccountNamed, ports: Ports = PortsOf) -> BalanceView:
     """As the account itself sees it, after crediting what has regenerated."""
     try:
         return balance_view(await tokens.look_at_balance(ports, account_id))
@@ -115,7 +112,6 @@ async def transactions(
     limit: Limit = 50,
     offset: Offset = 0,
     only: Only = None,
-    _caller: Caller = AdminOf,
     ports: Ports = PortsOf,
 ) -> TransactionsView:
     """As the account itself sees it, newest first."""
@@ -126,18 +122,19 @@ async def transactions(
 
 
 def _not_found(account_id: str) -> ProblemRaised:
-    return ProblemRaised(404, f"there is no account {account_id}")
+    return ProblemRaised(404, f"There is no account {account_id}")
 
 
 @router.get(
     "/ledger/invariants",
     summary="Whether the books are right",
-    responses={**ADMIN, **_problems(_503="The ledger has not answered in time: ask again after Retry-After seconds")},
+    responses=problems({**REFUSALS, 503: "The ledger has not answered in time: ask again after Retry-After seconds"}),
+    dependencies=[AdminOf],
 )
-async def invariants(_caller: Caller = AdminOf, ports: Ports = PortsOf) -> InvariantsView:
+async def invariants(ports: Ports = PortsOf) -> InvariantsView:
     """The ledger compares its books with their rules now: every transfer sums to zero, every balance equals its
     entries, every hold its settlements."""
     found = await tokens.audit(ports)
     if found is None:
-        raise ProblemRaised(503, "the ledger has not answered in time", {"Retry-After": RETRY_SECONDS})
+        raise ProblemRaised(503, "The ledger has not answered in time", {"Retry-After": RETRY_SECONDS})
     return invariants_view(found)
