@@ -17,6 +17,11 @@ IMAGES = 300
 BAD = 10
 END_SECONDS_MAX = 90
 REGENERATION_SECONDS = 2
+ALBUM_SETTINGS = {
+    "DARKROOM_REGENERATION_SECONDS": str(REGENERATION_SECONDS),
+    "DARKROOM_REQUESTS_PER_HOUR": "0",
+    "DARKROOM_ENHANCE_RATE": "0/60",
+}
 
 
 class Ordeal:
@@ -70,8 +75,8 @@ async def ordeal(priced_stack: Stack, priced_client: httpx.AsyncClient, site: Si
 
 @pytest.fixture(scope="session")
 def album_stack() -> Iterator[Stack]:
-    """A system whose accounts get a token every other second, up to the usual cap."""
-    with running_stack(settings={"DARKROOM_REGENERATION_SECONDS": str(REGENERATION_SECONDS)}) as started:
+    """A system whose accounts get a token every other second, up to the cap, and may call as often as they like."""
+    with running_stack(settings=ALBUM_SETTINGS) as started:
         yield started
 
 
