@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from client.gateway import Gateway
+from client.tokens import Tokens
 from deploy.local.stack import Stack
 from shared.errors import DarkroomError
 
@@ -16,6 +17,18 @@ def open_gateway(url: str | None = None) -> Gateway:
     """The gateway that is named, else DARKROOM_URL, else the local stack's; with DARKROOM_API_KEY when there is one."""
     named = url or os.environ.get("DARKROOM_URL")
     return Gateway(named or _local_url(), api_key=os.environ.get("DARKROOM_API_KEY"))
+
+
+def open_tokens(url: str | None = None, admin_key: str | None = None) -> Tokens:
+    """The same gateway as its operator: with the key that is named, else DARKROOM_ADMIN_KEY, else the local stack's."""
+    named = url or os.environ.get("DARKROOM_URL")
+    key = admin_key or os.environ.get("DARKROOM_ADMIN_KEY") or _local_admin_key()
+    return Tokens(named or _local_url(), api_key=key)
+
+
+def _local_admin_key() -> str | None:
+    file = Stack().home.folder / "admin.key"
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
 
 
 def _local_url() -> str:

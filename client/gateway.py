@@ -173,9 +173,9 @@ class Gateway:
     def _get(self, path: str) -> httpx.Response:
         return self._patiently(lambda: self._http.get(path))
 
-    def _post(self, path: str) -> httpx.Response:
-        headers = {"Idempotency-Key": str(uuid4())}
-        return self._patiently(lambda: self._http.post(path, headers=headers))
+    def _post(self, path: str, body: dict[str, Any] | None = None, *, key: str | None = None) -> httpx.Response:
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        return self._patiently(lambda: self._http.post(path, json=body, headers=headers))
 
     def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         """Send, again after faults that pass: every request is safe to repeat, by its method or its key."""

@@ -7,47 +7,32 @@ connection, and `keep_open` makes a new one. Nothing is remembered across connec
 import asyncio
 import os
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
 from aiormq.channel import Channel
-from pamqp import commands as wire
 
 from shared.declaration import declare_surely
 from shared.delivery import GONE, Consumer, OnDelivery
-from shared.envelope import CONTENT_TYPE, Enclosed
+from shared.publishing import Publication, Publisher
 from shared.telemetry import CONSUMERS_UP, log
-from shared.topology import EVENTS_EXCHANGE, Subscription, subscriptions
+from shared.topology import Subscription, subscriptions
 
 CONNECT_SECONDS_MAX = 10
 OPEN_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 2
-PUBLISH_SECONDS_MAX = 10
 WATCHDOG_SECONDS = 15
 RECONNECT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 30
-PUBLISHING_CHANNELS = 16
-"""A channel sends one message per turn of the event loop; those of many channels leave in one write to the socket."""
+PUBLISHING_CHANNELS = 2
+"""One channel's process in the broker may wait for a slow queue while the other goes on."""
 
 
 class Closed(Exception):
     """The broker is away, or did not confirm: whether it has the message is unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What is published: an enclosed event, and where this attempt goes."""
-
-    enclosed: Enclosed
-    queue: str | None = None
-    attempt: int = 1
-    first_attempt_at: datetime | None = None
-    reason: str | None = None
 
 
 class Bus:
@@ -59,7 +44,7 @@ class Bus:
         self._prefetch = prefetch
         self._name = f"{service}@{socket.gethostname()}:{os.getpid()}"
         self._connection: AbstractConnection | None = None
-        self._publishing: list[Channel] = []
+        self._publishing: list[Publisher] = []
         self._turn = 0
         self._consumers: list[Consumer] = []
         self._lost = asyncio.Event()
@@ -86,26 +71,18 @@ class Bus:
                 await self.close()
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def publish(self, publication: Publication) -> None:
-        """Publish and wait for the broker's confirm; raises Closed when it did not come."""
+    async def publish(self, publications: Sequence[Publication]) -> list[str | None]:
+        """Publish and wait for the broker's confirms: for each None, or why it is unknown whether the broker has it.
+
+        Raises Closed when that is so for all of them.
+        """
         if not self.is_open:
             raise Closed("not connected")
         self._turn = (self._turn + 1) % len(self._publishing)
-        channel = self._publishing[self._turn]
         try:
-            confirmed = await channel.basic_publish(
-                publication.enclosed.body,
-                exchange="" if publication.queue else EVENTS_EXCHANGE,
-                routing_key=publication.queue or publication.enclosed.type,
-                properties=self._properties(publication),
-                mandatory=True,
-                wait=False,
-                timeout=PUBLISH_SECONDS_MAX,
-            )
+            return await self._publishing[self._turn].publish(publications)
         except GONE as error:
             raise Closed(repr(error)) from error
-        if not isinstance(confirmed, wire.Basic.Ack):
-            raise Closed(f"not confirmed: {confirmed!r}")
 
     async def stop_consuming(self) -> None:
         """Take no more messages; what is unacked stays ours until the connection closes."""
@@ -137,7 +114,8 @@ class Bus:
             )
             self._connection.close_callbacks.add(self._note_loss)
             await declare_surely(self._connection)
-            self._publishing = [await self._open_channel(self._connection) for _ in range(PUBLISHING_CHANNELS)]
+            channels = [await self._open_channel(self._connection) for _ in range(PUBLISHING_CHANNELS)]
+            self._publishing = [Publisher(channel, self._service) for channel in channels]
         for subscription in subscriptions(self._service):
             self._consumers.append(await self._consume(subscription, on_delivery))
         CONSUMERS_UP.labels(self._service).set(len(self._consumers))
@@ -179,25 +157,3 @@ class Bus:
 
     def _note_loss(self, *_: Any) -> None:
         self._lost.set()
-
-    def _properties(self, publication: Publication) -> wire.Basic.Properties:
-        enclosed = publication.enclosed
-        headers: dict[str, Any] = {
-            "event_id": str(enclosed.event_id),
-            "subject": enclosed.subject,
-            "attempt": publication.attempt,
-            "traceparent": enclosed.traceparent,
-        }
-        if publication.first_attempt_at:
-            headers["first_attempt_at"] = publication.first_attempt_at.isoformat()
-        if publication.reason:
-            headers["reason"] = publication.reason[:500]
-        return wire.Basic.Properties(
-            content_type=CONTENT_TYPE,
-            delivery_mode=2,
-            message_id=uuid4().hex,  # fresh per attempt: returns are matched by it
-            message_type=enclosed.type,
-            app_id=self._service,
-            timestamp=datetime.now(UTC),
-            headers=headers,
-        )

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from shared.bus import Bus, Closed, Publication
+from shared.bus import Bus, Closed
 from shared.db import Database, Unavailable
 from shared.envelope import Enclosed, child_traceparent, enclose
 from shared.events import Event
 from shared.outcome import Connection
+from shared.publishing import Publication
 from shared.telemetry import log
 
 GRACE_SECONDS = 5
 LEASE_SECONDS = 15
 LOOKOUT_SECONDS = 0.5
-PUBLISHES_IN_FLIGHT_MAX = 200
+PUBLISHED_AT_ONCE = 50
+PUBLISHES_IN_FLIGHT_MAX = 4
 ROWS_AT_ONCE = 500
 
 
@@ -153,12 +155,12 @@ class Relay:
 
     def publish(self, posted: Sequence[Posted]) -> None:
         """Start publishing; what fails stays in the table and comes due again."""
-        for each in posted:
-            if each.id not in self._in_flight:
-                self._in_flight.add(each.id)
-                task = asyncio.create_task(self._publish(each))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+        fresh = [each for each in posted if each.id not in self._in_flight]
+        self._in_flight.update(each.id for each in fresh)
+        for start in range(0, len(fresh), PUBLISHED_AT_ONCE):
+            task = asyncio.create_task(self._publish(fresh[start : start + PUBLISHED_AT_ONCE]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     @property
     def is_busy(self) -> bool:
@@ -198,21 +200,19 @@ class Relay:
             self._confirmed = self._confirmed[len(ids) :]
             self._in_flight.difference_update(ids)
 
-    async def _publish(self, posted: Posted) -> None:
-        letter = posted.letter
+    async def _publish(self, posted: Sequence[Posted]) -> None:
         async with self._slots:
             try:
-                await self._bus.publish(
-                    Publication(
-                        enclosed=letter.enclosed,
-                        queue=letter.queue,
-                        attempt=letter.attempt,
-                        first_attempt_at=letter.first_attempt_at,
-                        reason=letter.reason,
-                    )
-                )
+                faults = await self._bus.publish([_publication(each.letter) for each in posted])
             except Closed as error:
-                self._in_flight.discard(posted.id)
-                log.warning("publish.failed", event_id=str(letter.enclosed.event_id), error=str(error))
+                faults = [str(error)] * len(posted)
+        for each, fault in zip(posted, faults, strict=True):
+            if fault is None:
+                self._confirmed.append(each.id)
             else:
-                self._confirmed.append(posted.id)
+                self._in_flight.discard(each.id)
+                log.warning("publish.failed", event_id=str(each.letter.enclosed.event_id), error=fault)
+
+
+def _publication(letter: Letter) -> Publication:
+    return Publication(letter.enclosed, letter.queue, letter.attempt, letter.first_attempt_at, letter.reason)

@@ -17,6 +17,7 @@ from shared.db import Database
 from shared.delivery import Delivery
 from shared.outbox import Relay
 from shared.prices import Prices
+from shared.regeneration import Regeneration
 from shared.seal import Seal
 from tests.eventually import eventually
 
@@ -71,6 +72,7 @@ async def open_ports(stack: Stack, prices: Prices) -> AsyncIterator[Ports]:
                 live=Live(settings.postgres_url),
                 seal=Seal(settings.secret_key),
                 prices=prices,
+                regeneration=Regeneration(),
                 allowance=Allowance.parse(settings.fetch_allow, settings.fetch_ports),
             )
     finally:

@@ -2,26 +2,18 @@
 
 from services.gateway.ports import Ports
 from services.gateway.projection import RECORDERS
-from services.gateway.store.audits import Audited
-from services.gateway.store.balances import Balance, TokensDecided
 from services.gateway.store.deliveries import Attempt
 from services.gateway.store.exports import ExportEnded
 from services.gateway.store.images import ImageEnded
+from services.gateway.token_handlers import TOKEN_HANDLERS
 from shared.errors import Problem
 from shared.events import (
-    AuditCompleted,
     Event,
     ExportCompleted,
     ExportFailed,
     ImageCancelled,
     ImageEnhanced,
     ImageFailed,
-    TokenEvent,
-    TokensCaptured,
-    TokensDeclined,
-    TokensGranted,
-    TokensHeld,
-    TokensVoided,
     WebhookAbandoned,
     WebhookDelivered,
     WebhookEvent,
@@ -73,30 +65,6 @@ async def on_image_cancelled(event: ImageCancelled, ports: Ports) -> Outcome:
             for image in event.images
         ]
     )
-
-
-async def on_tokens_held(event: TokensHeld, ports: Ports) -> Outcome:
-    """A run may begin."""
-    return Outcome(record=[TokensDecided(event.job_id, event.run, held=True), _balance(event)])
-
-
-async def on_tokens_declined(event: TokensDeclined, ports: Ports) -> Outcome:
-    """A run must not begin."""
-    return Outcome(record=[TokensDecided(event.job_id, event.run, held=False), _balance(event)])
-
-
-async def on_tokens_changed(event: TokenEvent, ports: Ports) -> Outcome:
-    """An account's balance changed."""
-    return Outcome(record=[_balance(event)])
-
-
-def _balance(event: TokenEvent) -> Balance:
-    return Balance(event.account_id, event.balance, event.held, event.account_version)
-
-
-async def on_audit_completed(event: AuditCompleted, ports: Ports) -> Outcome:
-    """The ledger has looked whether its books are right."""
-    return Outcome(record=[Audited(event.audit_id, event.model_dump_json())])
 
 
 async def on_export_completed(event: ExportCompleted, ports: Ports) -> Outcome:
@@ -155,12 +123,7 @@ HANDLERS: dict[type[Event], Handler] = {
     ImageEnhanced: on_image_enhanced,
     ImageFailed: on_image_failed,
     ImageCancelled: on_image_cancelled,
-    TokensGranted: on_tokens_changed,
-    TokensHeld: on_tokens_held,
-    TokensDeclined: on_tokens_declined,
-    TokensCaptured: on_tokens_changed,
-    TokensVoided: on_tokens_changed,
-    AuditCompleted: on_audit_completed,
+    **TOKEN_HANDLERS,
     ExportCompleted: on_export_completed,
     ExportFailed: on_export_failed,
     WebhookDelivered: on_webhook_delivered,

@@ -1,11 +1,14 @@
-"""News of jobs as they happen: wakes requests that wait on the projection, woken by LISTEN with a poll behind it."""
+"""News as they happen: wakes requests that wait on the projection, woken by LISTEN with a poll behind it.
+
+A topic is the id of what one waits for: a job, an audit, or what stands for an account (`account_topic`).
+"""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import asyncpg
 
@@ -16,12 +19,18 @@ CHANNEL = "darkroom_jobs"
 POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5
 RECONNECT_SECONDS = 1
+ACCOUNTS = UUID("0f3b5f0a-6a7e-5d0c-9d1c-3f6d2b1c7a90")
 
 T = TypeVar("T")
 
 
+def account_topic(account_id: str) -> UUID:
+    """What one waits on for news of an account."""
+    return uuid5(ACCOUNTS, account_id)
+
+
 class Live:
-    """Who waits for which job."""
+    """Who waits for what."""
 
     def __init__(self, postgres_url: str) -> None:
         self._url = postgres_url
@@ -37,18 +46,18 @@ class Live:
                 log.warning("live.lost", error=repr(error))
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def until(self, job_id: UUID, look: Callable[[], Awaitable[T | None]], seconds: float) -> T | None:
-        """Look again at every change of the job, until there is something or the time is over."""
+    async def until(self, topic: UUID, look: Callable[[], Awaitable[T | None]], seconds: float) -> T | None:
+        """Look again at every change, until there is something or the time is over."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                async for _ in self.changes(job_id):
+                async for _ in self.changes(topic):
                     if (found := await look()) is not None:
                         return found
         return None
 
-    async def changes(self, job_id: UUID, at_most_every_seconds: float = 0) -> AsyncIterator[None]:
-        """Once at first, then whenever the job may have changed; at least every POLL_SECONDS."""
-        with self._subscribed(job_id) as changed:
+    async def changes(self, topic: UUID, at_most_every_seconds: float = 0) -> AsyncIterator[None]:
+        """Once at first, then whenever there may be news; at least every POLL_SECONDS."""
+        with self._subscribed(topic) as changed:
             while True:
                 changed.clear()
                 yield
@@ -57,15 +66,15 @@ class Live:
                     await asyncio.wait_for(changed.wait(), POLL_SECONDS)
 
     @contextmanager
-    def _subscribed(self, job_id: UUID) -> Iterator[asyncio.Event]:
+    def _subscribed(self, topic: UUID) -> Iterator[asyncio.Event]:
         changed = asyncio.Event()
-        self._waiting[job_id].add(changed)
+        self._waiting[topic].add(changed)
         try:
             yield changed
         finally:
-            self._waiting[job_id].discard(changed)
-            if not self._waiting[job_id]:
-                del self._waiting[job_id]
+            self._waiting[topic].discard(changed)
+            if not self._waiting[topic]:
+                del self._waiting[topic]
 
     async def _listen_once(self) -> None:
         connection = await asyncpg.connect(self._url, timeout=5)

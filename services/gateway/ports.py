@@ -12,6 +12,7 @@ from shared.bus import Bus
 from shared.db import Database
 from shared.outbox import Relay
 from shared.prices import Prices
+from shared.regeneration import Regeneration
 from shared.seal import Seal
 from shared.service import Core
 
@@ -28,6 +29,7 @@ class Ports:
     live: Live
     seal: Seal
     prices: Prices
+    regeneration: Regeneration
     allowance: Allowance
 
 
@@ -43,5 +45,6 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
         live=Live(settings.postgres_url),
         seal=Seal.of(settings.secret_key, settings.secret_key_file),
         prices=Prices(),
+        regeneration=Regeneration(),
         allowance=Allowance.parse(settings.fetch_allow, settings.fetch_ports),
     )

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.gateway.statement import Booked, record_statement
 from services.gateway.store import audits, balances, deliveries, exports, images, jobs
 from services.gateway.store.audits import Audited
 from services.gateway.store.balances import Balance, TokensDecided
@@ -142,6 +143,7 @@ RECORDERS: dict[type, Recorder] = {
     ImageEnded: record_images,
     TokensDecided: record_tokens,
     Balance: record_balances,
+    Booked: record_statement,
     Audited: record_audits,
     ExportEnded: record_exports,
     Attempt: record_attempts,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from services.gateway.api import health, product_files, product_status, products, webhooks
+from services.gateway.api import health, ledger, product_files, product_status, products, tokens, webhooks
 from services.gateway.api.limits import BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
 from services.gateway.api.rate_headers import RateHeaders
@@ -18,6 +18,7 @@ Send a CSV of products, watch its images go through the pipeline, be called back
 
 * **Products**: upload, status (poll with ETag, or Server-Sent Events), details, downloads, images by name.
 * **Webhooks**: signed by [Standard Webhooks](https://www.standardwebhooks.com), with a log and resends.
+* **Tokens**: balance, statement; grants and the ledger's invariants for operators.
 
 Errors of the products door are `{"detail": "..."}`; what is Darkroom's own answers RFC 9457 problem details.
 """
@@ -32,7 +33,7 @@ def create_app(ports: Ports) -> FastAPI:
 
     app = FastAPI(title="Darkroom", version=Checks.version, description=DESCRIPTION, lifespan=lifespan)
     app.state.ports = ports
-    for module in (products, product_status, product_files, webhooks, health):
+    for module in (products, product_status, product_files, webhooks, tokens, ledger, health):
         app.include_router(module.router)
     for error, answer in ANSWERS.items():
         app.add_exception_handler(error, answer)

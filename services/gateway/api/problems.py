@@ -91,10 +91,11 @@ class Refused(Exception):
 class ProblemRaised(Exception):
     """A request that is answered with problem details."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.headers = headers
 
 
 async def answer_refused(request: Request, error: Exception) -> JSONResponse:
@@ -123,7 +124,7 @@ async def answer_problem(_: Request, error: Exception) -> JSONResponse:
     """Problem details."""
     assert isinstance(error, ProblemRaised)
     problem = Problem(title=HTTPStatus(error.status).phrase, status=error.status, detail=error.detail)
-    return JSONResponse(problem.model_dump(), error.status, media_type="application/problem+json")
+    return JSONResponse(problem.model_dump(), error.status, error.headers, media_type="application/problem+json")
 
 
 async def answer_key_reused(request: Request, error: Exception) -> JSONResponse:

@@ -8,6 +8,8 @@ import asyncpg
 
 from shared.outcome import Connection
 
+HOURS_KEPT = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Audited:
@@ -20,6 +22,11 @@ class Audited:
 async def insert_audit(connection: Connection, audit_id: UUID) -> None:
     """Ask for an audit."""
     await connection.execute("INSERT INTO audits (audit_id) VALUES ($1)", audit_id)
+
+
+async def forget_old(connection: Connection) -> None:
+    """Delete audits that nobody waits for any more."""
+    await connection.execute("DELETE FROM audits WHERE requested_at < now() - make_interval(hours => $1)", HOURS_KEPT)
 
 
 async def record_answers(connection: Connection, answers: Sequence[Audited]) -> None:
