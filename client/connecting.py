@@ -22,13 +22,8 @@ def open_gateway(url: str | None = None) -> Gateway:
 def open_tokens(url: str | None = None, admin_key: str | None = None) -> Tokens:
     """The same gateway as its operator: with the key that is named, else DARKROOM_ADMIN_KEY, else the local stack's."""
     named = url or os.environ.get("DARKROOM_URL")
-    key = admin_key or os.environ.get("DARKROOM_ADMIN_KEY") or _local_admin_key()
+    key = admin_key or os.environ.get("DARKROOM_ADMIN_KEY") or Stack().admin_key
     return Tokens(named or _local_url(), api_key=key)
-
-
-def _local_admin_key() -> str | None:
-    file = Stack().home.folder / "admin.key"
-    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
 
 
 def _local_url() -> str:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from unittest.mock import patch
 
 from deploy.local.stack import Stack
+from services.gateway.keyring import Keyring
 from services.gateway.live import Live
 from services.gateway.ports import Ports
 from services.gateway.settings import Settings
@@ -70,6 +71,7 @@ async def open_ports(stack: Stack, prices: Prices) -> AsyncIterator[Ports]:
                 bus=bus,
                 blobs=open_blobs(settings.blobs_url),
                 live=Live(settings.postgres_url),
+                keyring=Keyring(database),
                 seal=Seal(settings.secret_key),
                 prices=prices,
                 regeneration=Regeneration(),

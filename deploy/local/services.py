@@ -50,7 +50,8 @@ def openings(state: State, user: Mapping[str, str]) -> str:
 
 def addresses(home: Home, state: State, service: str) -> dict[str, str]:
     """What belongs to this stack: another broker or database of the user's shell is not meant for it."""
-    return {
+    own = {"DARKROOM_ADMIN_KEY_FILE": str(home.admin_key_file)} if service == "gateway" else {}
+    return own | {
         "DARKROOM_HOME": str(home.folder),
         "DARKROOM_AMQP_URL": amqp_url(state),
         "DARKROOM_POSTGRES_URL": postgres.url(state, service),

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from services.gateway.api import health, ledger, product_files, product_status, products, tokens, webhooks
+from services.gateway.api import admin, health, ledger, product_files, product_status, products, tokens, webhooks
 from services.gateway.api.limits import BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
 from services.gateway.api.rate_headers import RateHeaders
+from services.gateway.founding import found
 from services.gateway.ports import Ports
 from shared.health import Checks, Server
 
@@ -19,6 +20,7 @@ Send a CSV of products, watch its images go through the pipeline, be called back
 * **Products**: upload, status (poll with ETag, or Server-Sent Events), details, downloads, images by name.
 * **Webhooks**: signed by [Standard Webhooks](https://www.standardwebhooks.com), with a log and resends.
 * **Tokens**: balance, statement; grants and the ledger's invariants for operators.
+* **Admin**: accounts and their API keys, for those who have an admin key.
 
 Errors of the products door are `{"detail": "..."}`; what is Darkroom's own answers RFC 9457 problem details.
 """
@@ -33,7 +35,7 @@ def create_app(ports: Ports) -> FastAPI:
 
     app = FastAPI(title="Darkroom", version=Checks.version, description=DESCRIPTION, lifespan=lifespan)
     app.state.ports = ports
-    for module in (products, product_status, product_files, webhooks, tokens, ledger, health):
+    for module in (products, product_status, product_files, webhooks, tokens, admin, ledger, health):
         app.include_router(module.router)
     for error, answer in ANSWERS.items():
         app.add_exception_handler(error, answer)
@@ -44,7 +46,8 @@ def create_app(ports: Ports) -> FastAPI:
 
 
 async def serve(ports: Ports) -> None:
-    """Answer requests until cancelled."""
+    """Answer requests until cancelled, once everything is there that callers are known by."""
+    await found(ports.database, ports.settings.admin_key_file)
     config = uvicorn.Config(
         create_app(ports),
         host=ports.settings.gateway_host,
