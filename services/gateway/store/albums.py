@@ -15,10 +15,6 @@ class NameTaken(DarkroomError):
     """The account has an album of this name and privacy."""
 
 
-class CoverGone(DarkroomError):
-    """The cover's image was deleted meanwhile."""
-
-
 @dataclass(frozen=True, slots=True)
 class AlbumFields:
     """What its owner says of an album; a share token where it is not private."""
@@ -40,8 +36,6 @@ def _naming_what_is_broken() -> Iterator[None]:
         if error.constraint_name == "albums_named_once":
             raise NameTaken from None
         raise
-    except asyncpg.ForeignKeyViolationError:
-        raise CoverGone from None
 
 
 async def insert_album(
@@ -70,7 +64,7 @@ async def insert_album(
 
 
 async def update_album(connection: Connection, album_id: UUID, fields: AlbumFields) -> asyncpg.Record:
-    """Change a locked album. Raises NameTaken, CoverGone."""
+    """Change a locked album. Raises NameTaken."""
     with _naming_what_is_broken():
         row = await connection.fetchrow(
             """
