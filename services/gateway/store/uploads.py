@@ -1,0 +1,75 @@
+"""SQL over uploads, which the albums door calls images: their originals never change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from shared.outcome import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class NewUpload:
+    """A picture whose bytes are safe in the blob store; width and height as seen upright."""
+
+    upload_id: UUID
+    account_id: str
+    name: str
+    digest: str
+    format: str
+    width: int
+    height: int
+    size_bytes: int
+
+
+async def insert_uploads(connection: Connection, uploads: Sequence[NewUpload]) -> None:
+    """Keep uploads."""
+    await connection.execute(
+        """
+        INSERT INTO uploads (upload_id, account_id, name, digest, format, width, height, size_bytes)
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::int[],
+                             $8::bigint[])
+        """,
+        *([getattr(upload, column) for upload in uploads] for column in NewUpload.__slots__),
+    )
+
+
+async def find_upload(connection: Connection, upload_id: UUID) -> asyncpg.Record | None:
+    """An upload, whoever owns it, and whether an album that is open to all holds it."""
+    return await connection.fetchrow(
+        """
+        SELECT uploads.*, EXISTS (
+            SELECT FROM album_images JOIN albums USING (album_id)
+            WHERE album_images.upload_id = uploads.upload_id AND albums.privacy <> 'PRIVATE'
+        ) AS shared
+        FROM uploads
+        WHERE upload_id = $1
+        """,
+        upload_id,
+    )
+
+
+async def lock_uploads(connection: Connection, account_id: str, upload_ids: Sequence[UUID]) -> int:
+    """Keep uploads of the account from being deleted until the transaction ends; returns how many there are."""
+    return len(
+        await connection.fetch(
+            """
+            SELECT FROM uploads
+            WHERE upload_id = ANY($1::uuid[]) AND account_id = $2
+            ORDER BY upload_id
+            FOR KEY SHARE
+            """,
+            upload_ids,
+            account_id,
+        )
+    )
+
+
+async def delete_upload(connection: Connection, account_id: str, upload_id: UUID) -> bool:
+    """Delete an upload, out of all albums and covers too; False when there is none."""
+    return bool(
+        await connection.fetchval(
+            "DELETE FROM uploads WHERE upload_id = $1 AND account_id = $2 RETURNING true", upload_id, account_id
+        )
+    )
