@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from client.admin import Admin
 from client.gateway import Gateway
 from deploy.local.stack import Stack
 from shared.errors import DarkroomError
@@ -16,6 +17,26 @@ def open_gateway(url: str | None = None) -> Gateway:
     """The gateway that is named, else DARKROOM_URL, else the local stack's; with DARKROOM_API_KEY when there is one."""
     named = url or os.environ.get("DARKROOM_URL")
     return Gateway(named or _local_url(), api_key=os.environ.get("DARKROOM_API_KEY"))
+
+
+class NoAdminKey(DarkroomError):
+    """An admin key is needed: name it with DARKROOM_ADMIN_KEY or --admin-key."""
+
+
+def open_admin(url: str | None = None, admin_key: str | None = None) -> Admin:
+    """The gateway as in open_gateway, by this admin key; the local stack's own one needs none to be named."""
+    named = url or os.environ.get("DARKROOM_URL") or _local_url()
+    key = admin_key or _local_admin_key(named)
+    if not key:
+        raise NoAdminKey(NoAdminKey.__doc__)
+    return Admin(named, api_key=key)
+
+
+def _local_admin_key(url: str) -> str | None:
+    """The local stack's admin key, when the gateway is its: no other one is ever sent it."""
+    stack = Stack()
+    is_local = stack.is_running and stack.urls.gateway == url.rstrip("/")
+    return stack.admin_key if is_local else None
 
 
 def _local_url() -> str:
