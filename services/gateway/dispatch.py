@@ -23,7 +23,7 @@ from services.gateway.store.jobs import Progress
 from shared import outbox
 from shared.db import Database
 from shared.events import Event, ImageCancelled, ImageRequested
-from shared.facts import Label, Recipe, Source, StoppedImage, Timeline
+from shared.facts import Blob, Label, Recipe, Source, StoppedImage, Timeline
 from shared.outbox import Letter, Relay
 from shared.outcome import Connection
 
@@ -58,8 +58,14 @@ class Dispatcher:
             if not await jobs.try_lock_dispatch(connection):
                 return False
             rows = await jobs.list_to_dispatch(connection)
-            letters = await self._let_in(connection, rows)
+            shares = self._shares(rows)
             stopping = [row for row in rows if row["state"] == "cancelling"]
+            # Whoever cancels single images holds their job: what is pending under its lock stays so until the commit.
+            await jobs.lock_jobs(connection, sorted({*shares, *(row["job_id"] for row in stopping)}))
+            by_id = {row["job_id"]: row for row in rows}
+            letters: list[Letter] = []
+            for job_id, count in shares.items():
+                letters += await self._request(connection, by_id[job_id], count)
             for row in stopping:
                 letters += await self._stop(connection, row)
             posted = await outbox.add(connection, letters)
@@ -79,17 +85,15 @@ class Dispatcher:
             self._settings.dispatch_job_images_min,
             self._settings.dispatch_job_images_max,
         )
+        window = min(window, row["in_flight_max"] or window)
         return Demand(row["job_id"], row["account_id"], _left(row), row["in_flight"], window)
 
-    async def _let_in(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> list[Letter]:
+    def _shares(self, rows: Sequence[asyncpg.Record]) -> dict[UUID, int]:
+        """How many images each job may let in now."""
         now = time.monotonic()
         demands = [self._demand(row, now) for row in rows if row["state"] == "open" and not row["paused"]]
         room = self._settings.dispatch_images_max - sum(row["in_flight"] for row in rows)
-        by_id = {row["job_id"]: row for row in rows}
-        letters: list[Letter] = []
-        for job_id, count in domain.share_out(demands, room).items():
-            letters += await self._request(connection, by_id[job_id], count)
-        return letters
+        return domain.share_out(demands, room)
 
     async def _request(self, connection: Connection, job: asyncpg.Record, count: int) -> list[Letter]:
         found = await images.list_pending(connection, job["job_id"], job["next_seq"], count)
@@ -137,6 +141,10 @@ def _label(row: asyncpg.Record) -> Label:
     )
 
 
+def _blob(row: asyncpg.Record) -> Blob | None:
+    return Blob.model_validate_json(row["source_blob"]) if row["source_blob"] else None
+
+
 def image_requested(job: asyncpg.Record, row: asyncpg.Record, recipe: Recipe, now: datetime) -> ImageRequested:
     """The event that lets an image in."""
     return ImageRequested(
@@ -147,7 +155,7 @@ def image_requested(job: asyncpg.Record, row: asyncpg.Record, recipe: Recipe, no
         image_id=row["image_id"],
         seq=row["seq"],
         label=_label(row),
-        source=Source(url=row["source_url"], repeated=row["repeated"]),
+        source=Source(url=row["source_url"], repeated=row["repeated"], blob=_blob(row)),
         recipe=recipe,
         price_tokens=job["price_tokens"],
         timeline=Timeline(requested_at=now),

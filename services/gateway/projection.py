@@ -101,7 +101,7 @@ async def record_tokens(connection: Connection, decided: Sequence[TokensDecided]
     await jobs.lock_jobs(connection, job_ids)
     for each in decided:
         if each.held:
-            await jobs.mark_open(connection, each.job_id, each.run)
+            await jobs.mark_open(connection, each.job_id, each.run, each.available)
         elif each.run == 1:
             await jobs.mark_declined(connection, each.job_id, each.run)
         elif await jobs.mark_retry_declined(connection, each.job_id, each.run):
