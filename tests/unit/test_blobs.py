@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from shared.blobs import LocalBlobs
+from tests.eventually import eventually
 
 
 class Disk:
@@ -25,11 +27,13 @@ class Disk:
         """Let one sync end."""
         self._go_on.release()
 
-    async def until_begun(self, syncs: int) -> None:
-        """Wait until so many syncs have begun."""
-        async with asyncio.timeout(10):
-            while self.begun < syncs:
-                await asyncio.sleep(0)
+    def has_begun(self, syncs: int) -> Callable[[], None]:
+        """An assertion that so many syncs have begun."""
+
+        def begun() -> None:
+            assert self.begun == syncs
+
+        return begun
 
 
 @pytest.fixture
@@ -51,12 +55,12 @@ async def keep(blobs: LocalBlobs, digest: str) -> None:
 async def test_what_is_kept_during_a_sync_is_durable_only_after_the_next(disk: Disk, blobs: LocalBlobs) -> None:
     await keep(blobs, "aa")
     first = asyncio.create_task(blobs.settle())
-    await disk.until_begun(1)
+    await eventually(disk.has_begun(1))
     await keep(blobs, "bb")
     others = [asyncio.create_task(blobs.settle()) for _ in range(2)]
     disk.finish()
     await first
-    await disk.until_begun(2)
+    await eventually(disk.has_begun(2))
     assert not any(other.done() for other in others)
     disk.finish()
     await asyncio.gather(*others)
@@ -67,7 +71,7 @@ async def test_who_comes_while_its_blob_is_being_synced_waits_for_that(disk: Dis
     await keep(blobs, "aa")
     await keep(blobs, "bb")
     settling = [asyncio.create_task(blobs.settle()) for _ in range(2)]
-    await disk.until_begun(1)
+    await eventually(disk.has_begun(1))
     await asyncio.sleep(0)
     assert not any(each.done() for each in settling)
     disk.finish()

@@ -12,7 +12,7 @@ from shared.outcome import Connection
 
 
 class NameTaken(DarkroomError):
-    """The account has an album of this name and privacy."""
+    """An album with this name already exists"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,7 @@ def _naming_what_is_broken() -> Iterator[None]:
         raise
 
 
-async def insert_album(
-    connection: Connection, album_id: UUID, account_id: str, fields: AlbumFields
-) -> asyncpg.Record:
+async def insert_album(connection: Connection, album_id: UUID, account_id: str, fields: AlbumFields) -> asyncpg.Record:
     """Make an album, the last of its account's. Raises NameTaken."""
     with _naming_what_is_broken():
         row = await connection.fetchrow(
