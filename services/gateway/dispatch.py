@@ -16,14 +16,15 @@ import asyncpg
 
 from services.gateway import domain, projection
 from services.gateway.domain import Demand, Pace
+from services.gateway.image_events import image_cancelled, image_requested
 from services.gateway.live import Live
 from services.gateway.settings import Settings
 from services.gateway.store import images, jobs
 from services.gateway.store.jobs import Progress
 from shared import outbox
 from shared.db import Database
-from shared.events import Event, ImageCancelled, ImageRequested
-from shared.facts import Blob, Label, Recipe, Source, StoppedImage, Timeline
+from shared.events import Event
+from shared.facts import Recipe
 from shared.outbox import Letter, Relay
 from shared.outcome import Connection
 
@@ -129,51 +130,3 @@ def _left(job: asyncpg.Record) -> int:
 
 def _letter(job: asyncpg.Record, event: Event) -> Letter:
     return outbox.following(job["traceparent"], event, source="gateway")
-
-
-def _label(row: asyncpg.Record) -> Label:
-    return Label(
-        item=row["item"],
-        key=row["item_key"],
-        name=row["item_name"],
-        position=row["position"],
-        size=row["item_size"],
-    )
-
-
-def _blob(row: asyncpg.Record) -> Blob | None:
-    return Blob.model_validate_json(row["source_blob"]) if row["source_blob"] else None
-
-
-def image_requested(job: asyncpg.Record, row: asyncpg.Record, recipe: Recipe, now: datetime) -> ImageRequested:
-    """The event that lets an image in."""
-    return ImageRequested(
-        account_id=job["account_id"],
-        job_id=job["job_id"],
-        kind=job["kind"],
-        run=job["run"],
-        image_id=row["image_id"],
-        seq=row["seq"],
-        label=_label(row),
-        source=Source(url=row["source_url"], repeated=row["repeated"], blob=_blob(row)),
-        recipe=recipe,
-        price_tokens=job["price_tokens"],
-        timeline=Timeline(requested_at=now),
-    )
-
-
-def image_cancelled(job: asyncpg.Record, rows: Sequence[asyncpg.Record]) -> ImageCancelled:
-    """The event that says which images will never run."""
-    return ImageCancelled(
-        account_id=job["account_id"],
-        job_id=job["job_id"],
-        kind=job["kind"],
-        run=job["run"],
-        price_tokens=job["price_tokens"],
-        images=tuple(
-            StoppedImage(
-                image_id=row["image_id"], seq=row["seq"], label=_label(row), source=Source(url=row["source_url"])
-            )
-            for row in rows
-        ),
-    )

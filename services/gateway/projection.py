@@ -103,7 +103,7 @@ async def record_tokens(connection: Connection, decided: Sequence[TokensDecided]
         if each.held:
             await jobs.mark_open(connection, each.job_id, each.run, each.available)
         elif each.run == 1:
-            await jobs.mark_declined(connection, each.job_id, each.run)
+            await jobs.mark_declined(connection, each.job_id, each.run, each.available)
         elif await jobs.mark_retry_declined(connection, each.job_id, each.run):
             again = await images.fail_again(connection, each.job_id)
             progress = Progress(failed=again["images"], items_ended=again["items"])

@@ -187,16 +187,19 @@ async def mark_open(connection: Connection, job_id: UUID, run: int, available: i
     return found
 
 
-async def mark_declined(connection: Connection, job_id: UUID, run: int) -> UUID | None:
+async def mark_declined(connection: Connection, job_id: UUID, run: int, available: int | None) -> UUID | None:
     """The account cannot pay for the run: none of its images will be let in."""
     found: UUID | None = await connection.fetchval(
         """
-        UPDATE jobs SET state = 'cancelling', problem = 'tokens_declined', updated_at = now()
+        UPDATE jobs
+        SET state = 'cancelling', problem = 'tokens_declined', updated_at = now(),
+            door_facts = door_facts || jsonb_build_object('available', $3::bigint)
         WHERE job_id = $1 AND run = $2 AND state = 'awaiting_tokens'
         RETURNING job_id
         """,
         job_id,
         run,
+        available,
     )
     return found
 
