@@ -25,6 +25,7 @@ PERIOD = timedelta(seconds=1)
 SETTINGS = {
     "DARKROOM_REGENERATION_SECONDS": str(PERIOD.seconds),
     "DARKROOM_REGENERATION_TOKENS_MAX": str(TOKENS_MAX),
+    "DARKROOM_REQUESTS_PER_HOUR": "0",
 }
 BALANCE, TRANSACTIONS, INVARIANTS = "/api/tokens/balance", "/api/tokens/transactions", "/api/ledger/invariants"
 
@@ -192,7 +193,7 @@ async def test_books_that_were_tampered_with_are_found_out(
     command = CommandLine(ticking, tmp_path)
     check = ("tokens", "check", "--admin-key", operator.key)
     connection = await asyncpg.connect(ticking.urls.postgres["ledger"])
-    change = "UPDATE accounts SET posted = posted + $2 WHERE account_id = $1"
+    change = "UPDATE accounts SET posted = posted + $2, version = version + 1 WHERE account_id = $1"
     try:
         await connection.execute(change, caller.account_id, 7)
         found = await told(operator, INVARIANTS)
