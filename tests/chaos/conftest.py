@@ -1,12 +1,13 @@
 """A priced request with a webhook, under way; and a system whose accounts regenerate fast."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from deploy.local.stack import Stack
+from deploy.local.state import SERVICES
 from tests.album_callers import Callers, callers_of
 from tests.builders import Hooks, Site, product_csv, status_of, until_ended, upload
 from tests.eventually import eventually
@@ -16,6 +17,8 @@ from tests.stacks import running_stack
 IMAGES = 300
 BAD = 10
 END_SECONDS_MAX = 90
+HEALTHY_SECONDS_MAX = 40
+EVERYTHING = (*SERVICES, "rabbitmq", "postgres")
 REGENERATION_SECONDS = 2
 ALBUM_SETTINGS = {
     "DARKROOM_REGENERATION_SECONDS": str(REGENERATION_SECONDS),
@@ -80,8 +83,9 @@ def album_stack() -> Iterator[Stack]:
         yield started
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest.fixture
 async def callers(album_stack: Stack) -> AsyncIterator[Callers]:
-    """Who opens accounts there."""
+    """Who opens accounts there, where everything is up again after the test before."""
+    assert await asyncio.to_thread(album_stack.wait_healthy, EVERYTHING, HEALTHY_SECONDS_MAX)
     async with callers_of(album_stack) as opened:
         yield opened

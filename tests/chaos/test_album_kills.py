@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 
 from deploy.local.stack import Stack
-from deploy.local.state import SERVICES
 from tests.album_builders import album_of, batch_of, broken_picture, enhance, jobs_of, picture
 from tests.album_callers import Callers
 from tests.chaos.album_accounts import (
@@ -18,6 +17,7 @@ from tests.chaos.album_accounts import (
     until_accepted,
     until_over,
 )
+from tests.chaos.conftest import EVERYTHING
 from tests.eventually import eventually
 from tests.invariants import assert_consistent
 
@@ -28,7 +28,6 @@ BROKEN = (3, 8)
 ENDED_BEFORE = 2
 TOKENS = 60
 OVER_SECONDS_MAX = 60
-EVERYTHING = (*SERVICES, "rabbitmq", "postgres")
 
 
 @pytest.mark.parametrize("killed", [*((name,) for name in EVERYTHING), EVERYTHING], ids=lambda names: "+".join(names))
