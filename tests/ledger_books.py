@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,6 +75,23 @@ async def balance(database: Database, account_id: str) -> tuple[int, int]:
         row = await connection.fetchrow("SELECT posted, held FROM accounts WHERE account_id = $1", account_id)
     assert row is not None
     return row["posted"], row["held"]
+
+
+async def turn_back(database: Database, account_id: str, by: timedelta) -> None:
+    """Let time pass for an account: its clock stands earlier than it did, which nothing but a test can do."""
+    async with database.transaction() as connection:
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute(
+            "UPDATE accounts SET regenerated_at = regenerated_at - $2::interval WHERE account_id = $1", account_id, by
+        )
+
+
+async def clock_of(database: Database, account_id: str) -> datetime:
+    """Up to when an account's regeneration is credited."""
+    async with database.connection() as connection:
+        found = await connection.fetchval("SELECT regenerated_at FROM accounts WHERE account_id = $1", account_id)
+    assert isinstance(found, datetime)
+    return found
 
 
 @dataclass(frozen=True)
