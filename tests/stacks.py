@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -81,3 +82,13 @@ def log_tails() -> Iterator[tuple[str, str]]:
         for log in sorted(stack.home.logs.glob("*.log")):
             if lines := last_lines(log, LOG_LINES):
                 yield f"{log.stem} ({stack.home.folder})", "\n".join(lines)
+
+
+@contextmanager
+def frozen(stack: Stack, name: str) -> Iterator[None]:
+    """A service that stands still for a while and then goes on."""
+    stack.kill(name, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        stack.kill(name, signal.SIGCONT)

@@ -101,9 +101,9 @@ async def record_tokens(connection: Connection, decided: Sequence[TokensDecided]
     await jobs.lock_jobs(connection, job_ids)
     for each in decided:
         if each.held:
-            await jobs.mark_open(connection, each.job_id, each.run)
+            await jobs.mark_open(connection, each.job_id, each.run, each.available)
         elif each.run == 1:
-            await jobs.mark_declined(connection, each.job_id, each.run)
+            await jobs.mark_declined(connection, each.job_id, each.run, each.available)
         elif await jobs.mark_retry_declined(connection, each.job_id, each.run):
             again = await images.fail_again(connection, each.job_id)
             progress = Progress(failed=again["images"], items_ended=again["items"])

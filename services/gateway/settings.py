@@ -35,6 +35,10 @@ class Settings(SharedSettings):
     batch_files_max: int = Field(20, description="pictures uploaded in one request")
     batch_file_bytes_max: int = Field(10_485_760, description="of each of them")
     batch_bytes_max: int = Field(52_428_800, description="of all of them")
+    album_images_max: int = Field(20, ge=1, description="images that one request has enhanced")
+    enhance_wait_seconds: float = Field(5, gt=0, description="for the ledger's word on an enhancement; then 503")
+    enhance_providers: tuple[str, ...] = Field(("local",), description="that a request may choose between")
+    streams_max: int = Field(5, ge=1, description="of a job's progress, open at once by an account")
     csv_rows_max: int = 1_000_000
     webhook_url: str | None = Field(
         None,

@@ -9,7 +9,10 @@ from fastapi import FastAPI
 from services.gateway.api import (
     admin,
     album_images,
+    album_job_stream,
+    album_jobs,
     albums,
+    enhancements,
     health,
     images,
     ledger,
@@ -27,6 +30,7 @@ from services.gateway.api.request_ids import RequestIds
 from services.gateway.founding import found
 from services.gateway.ports import Ports
 from services.gateway.settings import Settings
+from services.gateway.streams import Streams
 from shared.health import Checks, Server
 
 DESCRIPTION = """
@@ -35,6 +39,7 @@ Send a CSV of products, watch its images go through the pipeline, be called back
 * **Products**: upload, status (poll with ETag, or Server-Sent Events), details, downloads, images by name.
 * **Webhooks**: signed by [Standard Webhooks](https://www.standardwebhooks.com), with a log and resends.
 * **Albums**: uploaded images, kept as they are, and albums of them, private or shared.
+* **Enhancements**: images and whole albums enhanced for tokens, followed, cancelled, given back when they fail.
 * **Tokens**: balance, statement; grants and the ledger's invariants for operators.
 * **Admin**: accounts and their API keys, for those who have an admin key.
 
@@ -44,7 +49,7 @@ what is Darkroom's own answers RFC 9457 problem details.
 
 MODULES = (
     *(products, product_status, product_files, webhooks),
-    *(albums, album_images, uploads, images, tokens),
+    *(albums, album_images, uploads, images, enhancements, album_jobs, album_job_stream, tokens),
     *(admin, ledger, health),
 )
 JSON_BYTES_MAX = 1_000_000
@@ -60,6 +65,7 @@ def create_app(ports: Ports) -> FastAPI:
 
     app = FastAPI(title="Darkroom", version=Checks.version, description=DESCRIPTION, lifespan=lifespan)
     app.state.ports = ports
+    app.state.streams = Streams(ports.settings.streams_max)
     for module in MODULES:
         app.include_router(module.router)
     for error, answer in ANSWERS.items():

@@ -31,7 +31,7 @@ class EnhancementView(BaseModel):
     enhancedSizeBytes: int | None = Field(examples=[310_402])
     errorMessage: str | None
     createdAt: str = Field(examples=[TIME])
-    processingStartedAt: str | None = Field(description="known when it has ended", examples=[TIME])
+    processingStartedAt: str | None = Field(examples=[TIME])
     processingCompletedAt: str | None = Field(examples=[TIME])
 
 

@@ -17,7 +17,8 @@ async def list_images(connection: Connection, album_id: UUID) -> list[asyncpg.Re
         LEFT JOIN LATERAL (
             SELECT images.image_id, jobs.tier
             FROM images JOIN jobs USING (job_id)
-            WHERE images.upload_id = uploads.upload_id AND images.state = 'succeeded' AND jobs.kind = 'album'
+            WHERE images.upload_id = uploads.upload_id AND images.state = 'succeeded' AND images.hidden_at IS NULL
+              AND jobs.kind = 'album'
             ORDER BY jobs.created_at DESC, images.image_id DESC
             LIMIT 1
         ) AS newest ON true

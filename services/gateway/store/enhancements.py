@@ -11,15 +11,18 @@ ENHANCEMENTS_MAX = 1_000
 
 
 async def list_enhancements(connection: Connection, upload_id: UUID) -> list[asyncpg.Record]:
-    """An upload's enhancements, the newest first; without those that could not be paid."""
+    """An upload's enhancements, the newest first; without what could not be paid or was deleted."""
     return await connection.fetch(
         """
         SELECT images.image_id, images.state::text AS state, images.run, images.seq, jobs.next_seq, jobs.tier,
                jobs.price_tokens, images.digest, images.format, images.width, images.height, images.rendition_bytes,
-               images.problem, images.detail, jobs.created_at AS job_created_at, images.requested_at, images.ended_at,
-               jobs.state::text AS job_state, images.upload_id, uploads.name
+               images.problem, images.detail, jobs.created_at AS job_created_at,
+               CASE WHEN images.state = 'pending' AND images.seq < jobs.next_seq
+                    THEN jobs.advanced_at ELSE images.requested_at END AS requested_at,
+               images.ended_at, jobs.state::text AS job_state, images.upload_id, uploads.name
         FROM images JOIN jobs USING (job_id) LEFT JOIN uploads USING (upload_id)
         WHERE images.upload_id = $1 AND jobs.kind = 'album' AND jobs.problem IS DISTINCT FROM 'tokens_declined'
+          AND images.hidden_at IS NULL
         ORDER BY jobs.created_at DESC, images.image_id DESC
         LIMIT $2
         """,
@@ -37,7 +40,8 @@ async def find_enhanced(connection: Connection, image_id: UUID) -> asyncpg.Recor
             WHERE album_images.upload_id = images.upload_id AND albums.privacy <> 'PRIVATE'
         ) AS shared
         FROM images JOIN jobs USING (job_id) LEFT JOIN uploads USING (upload_id)
-        WHERE images.image_id = $1 AND images.state = 'succeeded' AND jobs.kind = 'album'
+        WHERE images.image_id = $1 AND images.state = 'succeeded' AND images.hidden_at IS NULL
+          AND jobs.kind = 'album'
         """,
         image_id,
     )
