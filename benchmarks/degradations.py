@@ -1,5 +1,6 @@
-"""What goes wrong with pictures, done to good ones on purpose: each a function of 8-bit RGB, the same every time."""
+"""What goes wrong with pictures, done to good ones on purpose, the same every time."""
 
+import io
 from collections.abc import Callable
 
 import numpy as np
@@ -62,13 +63,11 @@ def _halved(picture: Image.Image) -> Image.Image:
     return picture.resize((max(1, picture.width // 2), max(1, picture.height // 2)), Image.Resampling.LANCZOS)
 
 
-def _itself(picture: Image.Image) -> Image.Image:
-    return picture
-
-
 Degradation = Callable[[Image.Image], Image.Image]
+GOOD = "nothing"
+CODED_COARSELY = "JPEG quality 40"
 DEGRADATIONS: dict[str, Degradation] = {
-    "under-exposed": _lit(LIGHT_LEFT, LIGHT_LEFT, LIGHT_LEFT),
+    "too little light": _lit(LIGHT_LEFT, LIGHT_LEFT, LIGHT_LEFT),
     "colour cast, warm": _lit(*WARM),
     "colour cast, cold": _lit(*COLD),
     "low contrast": _veiled,
@@ -76,6 +75,15 @@ DEGRADATIONS: dict[str, Degradation] = {
     "noise": _noisy,
     "blur": _blurred,
     "halved size": _halved,
-    "JPEG quality 40": _itself,
+    CODED_COARSELY: lambda picture: picture,
 }
-QUALITY = {"JPEG quality 40": LOW_QUALITY}
+
+
+def spoiled(picture: Image.Image, degradation: str) -> bytes:
+    """An RGB picture as a JPEG file that lacks something."""
+    if degradation != GOOD:
+        picture = DEGRADATIONS[degradation](picture)
+    buffer = io.BytesIO()
+    quality = LOW_QUALITY if degradation == CODED_COARSELY else STORED_QUALITY
+    picture.save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()

@@ -31,9 +31,10 @@ def cloud(seed: int, size: tuple[int, int], roughness: float) -> Numbers:
     frequency = np.hypot(across, down)
     frequency[0, 0] = 1
     waves = np.fft.fft2(np.random.default_rng(seed).normal(size=(height, width))) / frequency ** (roughness / 2)
-    field = np.fft.ifft2(waves).real
+    field: Numbers = np.fft.ifft2(waves).real
     low, high = np.percentile(field, (0.5, 99.5))
-    return ((field - low) / (high - low)).clip(0, 1)
+    stretched: Numbers = ((field - low) / (high - low)).clip(0, 1)
+    return stretched
 
 
 def _canvas() -> tuple[int, int]:

@@ -1,64 +1,84 @@
 """Whether `enhance` helps: known pictures are spoiled, enhanced, and compared with what they were before.
 
-Beside it two baselines get the same files: a plain Lanczos resize, and Pillow's autocontrast before that resize.
+Beside it two baselines get the same files: a plain Lanczos resize, and Pillow's autocontrast before that resize. All
+three are stored as JPEG at quality 95.
 """
 
-import io
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageOps
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
 
-from benchmarks.degradations import DEGRADATIONS, QUALITY, STORED_QUALITY
-from benchmarks.quality import Likeness, likeness
-from services.enhancer.engines import OPERATIONS
-from shared.sniff import sniff
+from benchmarks.degradations import DEGRADATIONS, GOOD
+from benchmarks.drawings import drawings
+from benchmarks.repairs import Comparison, compare
 
-OUTPUT_QUALITY = 95
-GOOD = "nothing wrong"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How alike the original are the three results from one spoiled picture."""
-
-    plain: Likeness
-    autocontrast: Likeness
-    enhanced: Likeness
+PHOTOGRAPH_PIXELS_MAX = 640
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+SSIM_LOSS_MAX = 0.01  # of a good picture, compared with the plain resize
+console = Console()
 
 
-def compare(original: Image.Image, degradation: str) -> Comparison:
-    """Spoil a picture, repair it in three ways to its own size, and see how near each comes."""
-    spoiled = (
-        file_of(DEGRADATIONS[degradation](original), QUALITY.get(degradation, STORED_QUALITY))
-        if degradation != GOOD
-        else file_of(original, STORED_QUALITY)
-    )
-    seen = Image.open(io.BytesIO(spoiled))
-    return Comparison(
-        likeness(original, _stored(seen.resize(original.size, Image.Resampling.LANCZOS))),
-        likeness(original, _stored(ImageOps.autocontrast(seen).resize(original.size, Image.Resampling.LANCZOS))),
-        likeness(original, enhanced(spoiled, max(original.size))),
-    )
+def run(folder: Path | None = None) -> dict[str, Any]:
+    """Compare on drawn pictures, or on the photographs of a folder; print the table, return the figures."""
+    pictures = dict(photographs(folder)) if folder else drawings()
+    found = {
+        degradation: {name: compare(picture, degradation) for name, picture in pictures.items()}
+        for degradation in track([GOOD, *DEGRADATIONS], "Enhancing", console=console, transient=True)
+    }
+    console.print(_table(found, len(pictures)))
+    return {
+        degradation: {name: asdict(each) for name, each in comparisons.items()}
+        for degradation, comparisons in found.items()
+    }
 
 
-def enhanced(content: bytes, side: int) -> Image.Image:
-    """The engine's own function on a file, in this process."""
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "source")
-        source.write_bytes(content)
-        made = OPERATIONS["enhance"](source, sniff(source), side=side, quality=OUTPUT_QUALITY)
-    return Image.open(io.BytesIO(made.data))
+def photographs(folder: Path) -> Iterator[tuple[str, Image.Image]]:
+    """The pictures in a folder, upright and small enough that the comparison does not take all day."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in ENDINGS:
+            with Image.open(path) as stored:
+                picture = ImageOps.exif_transpose(stored).convert("RGB")
+            picture.thumbnail((PHOTOGRAPH_PIXELS_MAX, PHOTOGRAPH_PIXELS_MAX), Image.Resampling.LANCZOS)
+            yield path.stem, picture
 
 
-def file_of(picture: Image.Image, quality: int) -> bytes:
-    """A JPEG file with full colour resolution."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, subsampling=0)
-    return buffer.getvalue()
+def verdict(degradation: str, comparisons: Mapping[str, Comparison]) -> bool:
+    """Spoiled: nearer to the original than both baselines, in both means. Good: no picture has lost 1 % of SSIM."""
+    every = list(comparisons.values())
+    if degradation == GOOD:
+        return all(each.enhanced.ssim >= (1 - SSIM_LOSS_MAX) * each.plain.ssim for each in every)
+    plain, autocontrast, enhanced = _means(every)
+    return enhanced[0] > max(plain[0], autocontrast[0]) and enhanced[1] < min(plain[1], autocontrast[1])
 
 
-def _stored(picture: Image.Image) -> Image.Image:
-    return Image.open(io.BytesIO(file_of(picture, OUTPUT_QUALITY)))
+def _means(comparisons: list[Comparison]) -> list[tuple[float, float]]:
+    """Mean SSIM and mean colour difference of the three."""
+    columns = zip(*((each.plain, each.autocontrast, each.enhanced) for each in comparisons), strict=True)
+    return [
+        (
+            sum(each.ssim for each in column) / len(column),
+            sum(each.colour_difference for each in column) / len(column),
+        )
+        for column in columns
+    ]
+
+
+def _table(found: Mapping[str, Mapping[str, Comparison]], count: int) -> Table:
+    table = Table(title=f"Likeness to the original, means of {count} pictures: SSIM up, colour difference ΔE2000 down")
+    table.add_column("spoiled by")
+    for measure in ("SSIM", "ΔE"):
+        for name in ("plain", "autocontrast", "enhance"):
+            table.add_column(f"{measure} {name}", justify="right")
+    table.add_column("")
+    for degradation, comparisons in found.items():
+        means = _means(list(comparisons.values()))
+        passed = "[green]PASS[/green]" if verdict(degradation, comparisons) else "[red]short[/red]"
+        figures = [f"{ssim:.4f}" for ssim, _ in means] + [f"{difference:.2f}" for _, difference in means]
+        table.add_row(degradation, *figures, passed)
+    return table

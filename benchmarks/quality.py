@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from skimage.color import deltaE_ciede2000, rgb2lab
-from skimage.metrics import structural_similarity
+from skimage import color, metrics
 
 
 @dataclass(frozen=True)
@@ -19,16 +18,8 @@ class Likeness:
 def likeness(one: Image.Image, other: Image.Image) -> Likeness:
     """Compare two pictures of equal size."""
     left, right = np.asarray(one.convert("RGB")), np.asarray(other.convert("RGB"))
-    ssim = structural_similarity(
+    ssim = metrics.structural_similarity(
         left, right, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
-    difference = deltaE_ciede2000(rgb2lab(left), rgb2lab(right)).mean()
+    difference = color.deltaE_ciede2000(color.rgb2lab(left), color.rgb2lab(right)).mean()
     return Likeness(float(ssim), float(difference))
-
-
-def mean(likenesses: list[Likeness]) -> Likeness:
-    """The means of both."""
-    count = len(likenesses)
-    return Likeness(
-        sum(each.ssim for each in likenesses) / count, sum(each.colour_difference for each in likenesses) / count
-    )

@@ -44,7 +44,7 @@ def exact_size(width: int, height: int, side: int) -> tuple[int, int]:
 
 
 def restored(picture: pyvips.Image, steps: float) -> pyvips.Image:
-    """Right the tones, take out noise, lift flat parts, sharpen what is blurred; steps: how coarsely a JPEG was coded."""
+    """Right the tones, take out noise, lift flat parts, sharpen what is blurred; `steps` are those of a JPEG."""
     picture, gain = toned(picture)
     noise = max(noise_of(picture), coding_noise(steps * gain), key=lambda each: each.brightness + each.colour)
     if noise.brightness or noise.colour:

@@ -26,10 +26,10 @@ def coarseness(jpeg: bytes) -> float:
     while (found := NEXT_MARKER.search(jpeg, at)) and (marker := jpeg[found.end() - 1]) not in (SOS, EOI):
         start = found.end()
         at = start + int.from_bytes(jpeg[start : start + 2], "big")
-        if marker == DQT and jpeg[start + 2] & 0x0F == 0:
-            bytes_each = 1 + (jpeg[start + 2] >> 4)
-            steps = jpeg[start + 3 : start + 3 + COARSE_PATTERNS * bytes_each]
-            return sum(steps[bytes_each - 1 :: bytes_each]) / COARSE_PATTERNS
+        segment = jpeg[start + 2 : at]
+        if marker == DQT and segment and segment[0] & 0x0F == 0:
+            bytes_each = 1 + (segment[0] >> 4)
+            return sum(segment[bytes_each : 1 + COARSE_PATTERNS * bytes_each : bytes_each]) / COARSE_PATTERNS
     return 0.0
 
 

@@ -35,7 +35,7 @@ def brightness(picture: pyvips.Image) -> pyvips.Image:
 
 def counts(band: pyvips.Image) -> Sequence[int]:
     """How many pixels of a band of whole numbers have each value from 0 up."""
-    return memoryview(band.hist_find().write_to_memory()).cast("B").cast("I").tolist()
+    return memoryview(bytes(band.hist_find().write_to_memory())).cast("I").tolist()
 
 
 def value_at(share: float, histogram: Sequence[int]) -> int:

@@ -6,6 +6,7 @@ Colours are turned to one of brightness and two of colour difference first, for 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyvips
@@ -83,10 +84,10 @@ def _planes(picture: pyvips.Image) -> pyvips.Image:
     return picture.recomb(TO_OPPONENTS) if picture.bands == 3 else picture.cast("float")
 
 
-def _blocks(plane: pyvips.Image) -> list[float]:
+def _blocks(plane: pyvips.Image) -> Sequence[float]:
     """The means of whole blocks."""
     means = plane.shrink(BLOCK_PIXELS, BLOCK_PIXELS).cast("float")
-    return memoryview(means.write_to_memory()).cast("B").cast("f").tolist()
+    return memoryview(bytes(means.write_to_memory())).cast("f").tolist()
 
 
 def _quiet(values: list[float]) -> float:
