@@ -23,8 +23,8 @@ from tests.invariants import assert_consistent
 
 pytestmark = pytest.mark.timeout(180)
 
-IMAGES = 12
-BROKEN = (3, 8)
+IMAGES = 8
+BROKEN = (2, 5)
 ENDED_BEFORE = 2
 TOKENS = 60
 OVER_SECONDS_MAX = 60
