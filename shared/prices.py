@@ -32,4 +32,4 @@ class Prices(BaseSettings):
         listed = self.prices.get(kind, default)
         if isinstance(listed, int):
             return listed
-        return (default | listed)[tier] if tier else 0
+        return (default | listed).get(tier, 0) if tier else 0

@@ -27,3 +27,12 @@ class Regeneration(BaseSettings):
     def since(self, regenerated_at: datetime, now: datetime) -> datetime:
         """Where the clock stands: the last moment, whole periods after `regenerated_at`, that has come."""
         return regenerated_at + self.periods(regenerated_at, now) * timedelta(seconds=self.seconds)
+
+    def credit(self, posted: int, regenerated_at: datetime, now: datetime) -> tuple[int, datetime]:
+        """What an account is given now, in tokens, and where its clock stands then: at the cap it goes on, too."""
+        room = max(0, self.tokens_max - posted)
+        return min(room, self.periods(regenerated_at, now)), self.since(regenerated_at, now)
+
+    def next_at(self, regenerated_at: datetime, now: datetime) -> datetime | None:
+        """When the clock moves next; None: never."""
+        return self.since(regenerated_at, now) + timedelta(seconds=self.seconds) if self.seconds else None

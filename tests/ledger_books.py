@@ -1,18 +1,19 @@
 """The ledger's books in a real Postgres, and how events reach them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import services.ledger
+from services.ledger.domain import Terms
 from services.ledger.handlers import SERVICE
 from services.ledger.invariants import find_violations
-from services.ledger.ports import Ports
 from shared.db import MIGRATIONS, Database, migrate
 from shared.errors import NotYet
-from shared.events import Event
+from shared.events import Event, TokenEvent
 from shared.outcome import Outcome
 
 START_SECONDS_MAX = 30
@@ -33,8 +34,9 @@ async def open_ledger(url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def decide(events: Sequence[Event], ports: Ports) -> list[Outcome]:
-    """What the handlers say to the events."""
+async def decide(events: Sequence[Event], terms: Terms) -> list[Outcome]:
+    """What the handlers say to the events; they look at nothing but the terms."""
+    ports = SimpleNamespace(terms=terms)
     return [await SERVICE.handlers[type(event)](event, ports) for event in events]
 
 
@@ -49,6 +51,31 @@ async def book(database: Database, outcomes: Sequence[Outcome]) -> list[Event]:
     return events
 
 
+async def hear(database: Database, terms: Terms, *events: Event) -> list[Event]:
+    """Book events in one transaction; what follows from them."""
+    return await book(database, await decide(events, terms))
+
+
+def plain(events: Iterable[Event]) -> list[Event]:
+    """The events without their times, which every event about an account must have."""
+    found = []
+    for event in events:
+        assert isinstance(event, TokenEvent)
+        assert event.changed_at is not None
+        assert event.regenerated_at is not None
+        assert event.regenerated_at <= event.changed_at
+        found.append(event.model_copy(update={"changed_at": None, "regenerated_at": None}))
+    return found
+
+
+async def balance(database: Database, account_id: str) -> tuple[int, int]:
+    """Posted and held tokens."""
+    async with database.connection() as connection:
+        row = await connection.fetchrow("SELECT posted, held FROM accounts WHERE account_id = $1", account_id)
+    assert row is not None
+    return row["posted"], row["held"]
+
+
 @dataclass(frozen=True)
 class Delivered:
     """What became of a batch: events that followed, and events that must come again."""
@@ -61,16 +88,16 @@ Journal = Callable[[Sequence[Event], bool], None]
 
 
 async def deliver(
-    database: Database, events: Sequence[Event], ports: Ports, journal: Journal = lambda _events, _booked: None
+    database: Database, events: Sequence[Event], terms: Terms, journal: Journal = lambda _events, _booked: None
 ) -> Delivered:
     """Book events together; if one of them has to wait, each alone. `journal` hears what was booked, in order."""
     try:
-        emitted = await book(database, await decide(events, ports))
+        emitted = await book(database, await decide(events, terms))
     except NotYet:
         if len(events) == 1:
             journal(events, False)
             return Delivered([], list(events))
-        parts = [await deliver(database, [event], ports, journal) for event in events]
+        parts = [await deliver(database, [event], terms, journal) for event in events]
         return Delivered(
             [event for part in parts for event in part.emitted], [event for part in parts for event in part.waiting]
         )

@@ -7,6 +7,8 @@ from shared.events import Event, ImageCancelled, ImageEnhanced, ImageFailed, Job
 
 RunKey = tuple[UUID, int]
 
+RESULTS = {ImageEnhanced: "succeeded", ImageFailed: "failed", ImageCancelled: "cancelled"}
+
 
 @dataclass
 class ModelHold:
@@ -53,7 +55,7 @@ class Model:
             return False
         images = event.images if isinstance(event, ImageCancelled) else (event,)
         for image in images if event.price_tokens else ():
-            self._settle((event.job_id, event.run), image.image_id, isinstance(event, ImageEnhanced))
+            self._settle((event.job_id, event.run), image.image_id, RESULTS[type(event)])
         return True
 
     def _submit(self, event: JobSubmitted) -> None:
@@ -66,14 +68,20 @@ class Model:
         self.holds[key] = ModelHold(event.account_id, event.price_tokens, amount, declined)
         self.held[event.account_id] += 0 if declined else amount
 
-    def _settle(self, key: RunKey, image_id: UUID, succeeded: bool) -> None:
+    def _settle(self, key: RunKey, image_id: UUID, result: str) -> None:
         hold = self.holds[key]
-        if (image_id, key[1]) in self.settled:
+        before = self.settled.get((image_id, key[1]))
+        if before and (before, result) != ("succeeded", "cancelled"):
             return
-        self.settled[image_id, key[1]] = "succeeded" if succeeded else "not"
-        if hold.declined:
-            return
-        self.held[hold.account_id] -= hold.price
-        self.posted[hold.account_id] -= hold.price if succeeded else 0
-        hold.captured += hold.price if succeeded else 0
-        hold.voided += 0 if succeeded else hold.price
+        self.settled[image_id, key[1]] = result
+        price = 0 if hold.declined else hold.price
+        if before:
+            self.posted[hold.account_id] += price
+            hold.captured -= price
+        else:
+            self.held[hold.account_id] -= price
+        if result == "succeeded":
+            self.posted[hold.account_id] -= price
+            hold.captured += price
+        else:
+            hold.voided += price

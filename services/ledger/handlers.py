@@ -1,7 +1,7 @@
 """The ledger's handlers: which rows an event is worth. What they change is decided by the database."""
 
 from services.ledger import domain, recorders
-from services.ledger.domain import Account, Audit, Grant, Usage
+from services.ledger.domain import Audit, Usage
 from services.ledger.ports import Ports
 from shared.errors import Problem
 from shared.events import (
@@ -20,18 +20,17 @@ from shared.outcome import Handler, Outcome, Service
 
 async def on_account_opened(event: AccountOpened, ports: Ports) -> Outcome:
     """Open the account, with its opening tokens."""
-    return Outcome(record=[Account(event.account_id, ports.opening_tokens)])
+    return Outcome(record=[ports.terms.opened(event.account_id)])
 
 
 async def on_grant_requested(event: GrantRequested, ports: Ports) -> Outcome:
     """Give the tokens, once per grant."""
-    given = Grant(event.account_id, event.amount, f"grant:{event.grant_id}", event.reason)
-    return Outcome(record=[Account(event.account_id, ports.opening_tokens), given])
+    return Outcome(record=[ports.terms.opened(event.account_id), domain.grant_of(event)])
 
 
 async def on_regeneration_requested(event: RegenerationRequested, ports: Ports) -> Outcome:
     """Touch the account: whatever is due to it is credited then."""
-    return Outcome(record=[Account(event.account_id, ports.opening_tokens)])
+    return Outcome(record=[ports.terms.opened(event.account_id)])
 
 
 async def on_audit_requested(event: AuditRequested, _ports: Ports) -> Outcome:
@@ -41,11 +40,10 @@ async def on_audit_requested(event: AuditRequested, _ports: Ports) -> Outcome:
 
 async def on_job_submitted(event: JobSubmitted, ports: Ports) -> Outcome:
     """Open the account, and set the run's price aside."""
-    account = Account(event.account_id, ports.opening_tokens)
-    return Outcome(record=[account, *domain.hold_for(event)])
+    return Outcome(record=[ports.terms.opened(event.account_id), *domain.hold_for(event)])
 
 
-async def on_image_enhanced(event: ImageEnhanced, _ports: Ports) -> Outcome:
+async def on_image_enhanced(event: ImageEnhanced, ports: Ports) -> Outcome:
     """Capture the image's price."""
     usage = Usage(
         event.account_id,
@@ -53,18 +51,19 @@ async def on_image_enhanced(event: ImageEnhanced, _ports: Ports) -> Outcome:
         source_bytes=event.original.size_bytes,
         rendition_bytes=event.rendition.size_bytes,
     )
-    return Outcome(record=[*domain.settle_image(event, "succeeded"), usage])
+    return Outcome(record=[*domain.settle_image(event, "succeeded", ports.terms), usage])
 
 
-async def on_image_failed(event: ImageFailed, _ports: Ports) -> Outcome:
+async def on_image_failed(event: ImageFailed, ports: Ports) -> Outcome:
     """Void the image's price."""
-    return Outcome(record=[*domain.settle_image(event, "failed"), Usage(event.account_id, images_failed=1)])
+    usage = Usage(event.account_id, images_failed=1)
+    return Outcome(record=[*domain.settle_image(event, "failed", ports.terms), usage])
 
 
-async def on_image_cancelled(event: ImageCancelled, _ports: Ports) -> Outcome:
-    """Void the price of every image that will never run."""
+async def on_image_cancelled(event: ImageCancelled, ports: Ports) -> Outcome:
+    """Void the price of every image that is not to run; what was captured for one that did, is given back."""
     usage = Usage(event.account_id, images_cancelled=len(event.images))
-    return Outcome(record=[*domain.settle_cancelled(event), usage])
+    return Outcome(record=[*domain.settle_cancelled(event, ports.terms), usage])
 
 
 def gave_up(_event: Event, _problem: Problem, _attempts: int) -> None:

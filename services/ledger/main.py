@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from services.ledger import regenerating
 from services.ledger.handlers import SERVICE
 from services.ledger.ports import open_ports
 from services.ledger.settings import Settings
@@ -12,6 +13,7 @@ if __name__ == "__main__":
     service.main(
         SERVICE,
         settings,
-        lambda _: open_ports(settings),
+        lambda core: open_ports(core, settings),
         migrations=[Path(__file__).parent / "migrations"],
+        background=lambda ports: [lambda: regenerating.run(ports)],
     )

@@ -192,7 +192,7 @@ async def test_books_that_were_tampered_with_are_found_out(
     command = CommandLine(ticking, tmp_path)
     check = ("tokens", "check", "--admin-key", operator.key)
     connection = await asyncpg.connect(ticking.urls.postgres["ledger"])
-    change = "UPDATE accounts SET posted = posted + $2 WHERE account_id = $1"
+    change = "UPDATE accounts SET posted = posted + $2, version = version + 1 WHERE account_id = $1"
     try:
         await connection.execute(change, caller.account_id, 7)
         found = await told(operator, INVARIANTS)

@@ -9,9 +9,8 @@ from uuid import uuid4
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from services.ledger.domain import Account, Grant
+from services.ledger.domain import Grant, Terms
 from services.ledger.invariants import find_violations
-from services.ledger.ports import Ports
 from shared.db import Database
 from shared.events import (
     Event,
@@ -24,6 +23,7 @@ from shared.events import (
     TokensVoided,
 )
 from shared.outcome import Outcome
+from shared.regeneration import Regeneration
 from tests.ledger_books import book, deliver, open_ledger
 from tests.ledger_events import Run
 from tests.model_ledger import Model
@@ -32,7 +32,7 @@ pytest_plugins = ("tests.ledger_database",)
 
 EXAMPLES = int(os.environ.get("DARKROOM_TEST_LEDGER_EXAMPLES", "100"))
 STEPS = int(os.environ.get("DARKROOM_TEST_LEDGER_STEPS", "30"))
-PORTS = Ports(opening_tokens=10)
+TERMS = Terms(Regeneration(seconds=0), opening_tokens=10)
 ACCOUNTS = ("a", "b", "c")
 
 
@@ -45,7 +45,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.example = uuid4()
-        self.model = Model(PORTS.opening_tokens)
+        self.model = Model(TERMS.opening_tokens)
         self.runs: list[Run] = []
         self.said: list[Event] = []
         self.undelivered: list[Event] = []
@@ -86,7 +86,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(account=st.sampled_from(ACCOUNTS), amount=st.integers(1, 9), key=st.integers(0, 4))
     def grant(self, account: str, amount: int, key: int) -> None:
         name, gift = f"{account}-{self.example}", f"gift:{self.example}:{key}"
-        row = Outcome(record=[Account(name, PORTS.opening_tokens), Grant(name, amount, gift)])
+        row = Outcome(record=[TERMS.opened(name), Grant(name, amount, gift, "bonus")])
         self.emitted += self.await_(book(self.database, [row]))
         self.model.grant(name, amount, gift)
 
@@ -96,7 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.deliver_batch(data.draw(st.lists(st.sampled_from(self.said), min_size=1, max_size=8)))
 
     def deliver_batch(self, batch: Sequence[Event]) -> None:
-        delivered = self.await_(deliver(self.database, batch, PORTS, self.heard))
+        delivered = self.await_(deliver(self.database, batch, TERMS, self.heard))
         self.emitted += delivered.emitted
         done = {id(event) for event in batch} - {id(event) for event in delivered.waiting}
         self.undelivered = [event for event in self.undelivered if id(event) not in done]

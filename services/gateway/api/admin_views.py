@@ -4,15 +4,26 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import asyncpg
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from services.gateway.api.product_views import time_text
-from services.gateway.keys import ACCOUNT_ID
+from services.gateway.keys import ACCOUNT_ID, is_account_id
 
 TEXT = r"^[^\x00-\x1f\x7f]*$"
 NAME_CHARACTERS_MAX = 200
 AT = "2026-11-21T03:57:36.691Z"
 
+ACCOUNT_ID_RULE = "lower case letters, digits and . _ - only, beginning with a letter or digit, at most 63"
+
+
+def _checked(account_id: str) -> str:
+    if not is_account_id(account_id):
+        raise PydanticCustomError("account_id", ACCOUNT_ID_RULE)
+    return account_id
+
+
+AccountId = Annotated[str, AfterValidator(_checked), WithJsonSchema({"type": "string", "pattern": ACCOUNT_ID})]
 Moment = Annotated[str | None, Field(examples=[AT])]
 
 
@@ -21,7 +32,7 @@ class NewAccount(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    account_id: str = Field(pattern=ACCOUNT_ID, examples=["acme"], description="lower case, for good")
+    account_id: AccountId = Field(examples=["acme"], description="for good")
     name: str = Field("", pattern=TEXT, max_length=NAME_CHARACTERS_MAX, examples=["Acme Furniture"])
 
 

@@ -62,7 +62,10 @@ class UploadRefused(ErrorDetail):
 Responses = dict[int | str, dict[str, Any]]
 """Error answers of an operation, as its documentation names them."""
 
-UNAUTHORIZED: Responses = {401: {"model": ErrorDetail, "description": "An API key is needed"}}
+UNAUTHORIZED: Responses = {
+    401: {"model": ErrorDetail, "description": "An API key is needed, or the one that came is wrong"},
+    429: {"model": ErrorDetail, "description": "More than 1,000 requests within an hour; see Retry-After"},
+}
 UNKNOWN: Responses = {**UNAUTHORIZED, 404: {"model": ErrorDetail, "description": "No such request"}}
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, UploadFile
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from services.gateway import uploading
 from services.gateway.api.album_errors import KEYED, errors, in_the_doors_words
