@@ -25,6 +25,7 @@ PERIOD = timedelta(seconds=1)
 SETTINGS = {
     "DARKROOM_REGENERATION_SECONDS": str(PERIOD.seconds),
     "DARKROOM_REGENERATION_TOKENS_MAX": str(TOKENS_MAX),
+    "DARKROOM_REQUESTS_PER_HOUR": "0",
 }
 BALANCE, TRANSACTIONS, INVARIANTS = "/api/tokens/balance", "/api/tokens/transactions", "/api/ledger/invariants"
 
