@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+
+import asyncpg
 
 import services.ledger
 from services.ledger.domain import Terms
@@ -21,10 +24,11 @@ CONNECTIONS_MAX = 16
 
 
 @asynccontextmanager
-async def open_ledger(url: str) -> AsyncIterator[Database]:
+async def open_ledger(url: str, connections_max: int = CONNECTIONS_MAX) -> AsyncIterator[Database]:
     """The ledger's database, migrated; at the end its books must be right."""
+    await _commit_without_waiting(url)
     async with asyncio.timeout(START_SECONDS_MAX):
-        database = await Database.open(url, "ledger", connections_max=CONNECTIONS_MAX)
+        database = await Database.open(url, "ledger", connections_max=connections_max)
     try:
         await migrate(database, MIGRATIONS / "messaging", Path(services.ledger.__file__).parent / "migrations")
         yield database
@@ -32,6 +36,16 @@ async def open_ledger(url: str) -> AsyncIterator[Database]:
             assert await find_violations(connection) == []
     finally:
         await database.close()
+
+
+async def _commit_without_waiting(url: str) -> None:
+    """No test here ends the server, so none needs its log on disk."""
+    connection = await asyncpg.connect(url, timeout=START_SECONDS_MAX)
+    try:
+        name = await connection.fetchval("SELECT quote_ident(current_database())")
+        await connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    finally:
+        await connection.close()
 
 
 async def decide(events: Sequence[Event], terms: Terms) -> list[Outcome]:
@@ -74,6 +88,35 @@ async def balance(database: Database, account_id: str) -> tuple[int, int]:
         row = await connection.fetchrow("SELECT posted, held FROM accounts WHERE account_id = $1", account_id)
     assert row is not None
     return row["posted"], row["held"]
+
+
+async def empty_books(database: Database) -> None:
+    """Begin anew, which nothing but a test can do."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            """
+            SET LOCAL session_replication_role = replica;
+            TRUNCATE entries, transfers, settlements, holds, usage;
+            DELETE FROM accounts WHERE NOT system
+            """
+        )
+
+
+async def turn_back(database: Database, account_id: str, by: timedelta) -> None:
+    """Let time pass for an account: its clock stands earlier than it did, which nothing but a test can do."""
+    async with database.transaction() as connection:
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute(
+            "UPDATE accounts SET regenerated_at = regenerated_at - $2::interval WHERE account_id = $1", account_id, by
+        )
+
+
+async def clock_of(database: Database, account_id: str) -> datetime:
+    """Up to when an account's regeneration is credited."""
+    async with database.connection() as connection:
+        found = await connection.fetchval("SELECT regenerated_at FROM accounts WHERE account_id = $1", account_id)
+    assert isinstance(found, datetime)
+    return found
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from uuid import UUID
 import asyncpg
 
 from services.gateway import keys
-from services.gateway.ports import Ports
+from services.gateway.keyring import Keyring
 from services.gateway.store import accounts
 from shared import outbox
+from shared.db import Database
 from shared.envelope import new_traceparent
 from shared.errors import DarkroomError
 from shared.events import AccountOpened
@@ -38,10 +39,12 @@ async def open_account(
     return row, await outbox.add(connection, [replace(letter, delay_seconds=delay_seconds)])
 
 
-async def make_key(ports: Ports, account_id: str, label: str, *, admin: bool) -> tuple[str, asyncpg.Record] | None:
+async def make_key(
+    database: Database, account_id: str, label: str, *, admin: bool
+) -> tuple[str, asyncpg.Record] | None:
     """Make a key; returns it with its row: it is kept nowhere. None when there is no such account."""
     key = keys.new_key()
-    async with ports.database.transaction() as connection:
+    async with database.transaction() as connection:
         if await accounts.find_account(connection, account_id) is None:
             return None
         row = await accounts.insert_key(connection, keys.kept(key, account_id, label=label, admin=admin))
@@ -49,14 +52,14 @@ async def make_key(ports: Ports, account_id: str, label: str, *, admin: bool) ->
     return key, row
 
 
-async def revoke_key(ports: Ports, key_id: UUID) -> asyncpg.Record:
+async def revoke_key(database: Database, keyring: Keyring, key_id: UUID) -> asyncpg.Record:
     """End a key for good, here at once; a repeat changes nothing. Raises NoSuchKey, LastAdminKey."""
-    async with ports.database.transaction() as connection:
+    async with database.transaction() as connection:
         key = await accounts.find_key_by_id(connection, key_id)
         if key is None:
             raise NoSuchKey
         if key["admin"] and await accounts.lock_admin_keys(connection) == [key_id]:
             raise LastAdminKey
         row = await accounts.mark_revoked(connection, key_id)
-    ports.keyring.forget(key_id)
+    keyring.forget(key_id)
     return row

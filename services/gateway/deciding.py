@@ -13,7 +13,7 @@ import asyncpg
 
 from services.gateway import idempotency
 from services.gateway.ports import Ports
-from services.gateway.store import album_jobs, jobs
+from services.gateway.store import album_jobs, jobs, uploads
 from shared import outbox
 from shared.errors import DarkroomError
 from shared.events import JobCancelled
@@ -102,6 +102,7 @@ async def _give_up(ports: Ports, job_id: UUID) -> None:
         version = await jobs.mark_cancelling(connection, job_id)
         said = JobCancelled(account_id=job["account_id"], job_id=job_id, version=version or 0)
         posted = await outbox.add(connection, [outbox.following(job["traceparent"], said, source="gateway")])
+        await uploads.delete_unpaid(connection, job_id)
         await idempotency.release_job(connection, job_id)
         await jobs.notify(connection, [job_id])
     ports.relay.publish(posted)

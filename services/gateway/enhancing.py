@@ -23,7 +23,7 @@ from shared.prices import Tier
 
 OK = 200
 
-SpendSource = Literal["album_batch_enhancement", "batch_enhancement", "image_enhancement"]
+SpendSource = Literal["album_batch_enhancement", "batch_enhancement", "image_enhancement", "image_upload_enhancement"]
 """What the statement calls the way in."""
 
 

@@ -9,6 +9,9 @@ from typing import BinaryIO
 from uuid import UUID
 
 from services.gateway import albums
+from services.gateway.deciding import Enhancement
+from services.gateway.enhancing import Order, enhance
+from services.gateway.idempotency import Keyed
 from services.gateway.ports import Ports
 from services.gateway.settings import Settings
 from services.gateway.store import uploads
@@ -18,6 +21,7 @@ from shared.errors import Permanent
 from shared.names import safe_name
 from shared.orientation import upright_size
 from shared.outcome import Connection
+from shared.prices import Tier
 from shared.sniff import sniff
 
 NAME_CHARACTERS_MAX = 255
@@ -99,3 +103,18 @@ async def record(
     if album_id is not None:
         await albums.append(connection, account_id, album_id, [upload.upload_id for upload in made])
     return made
+
+
+async def record_enhanced(
+    ports: Ports, account_id: str, picture: Picture, album_id: UUID | None, tier: Tier, known: Keyed | None
+) -> Enhancement:
+    """Make a picture an upload and have it enhanced, both or neither: what cannot be paid leaves no upload behind.
+
+    Raises as `record`, and Declined, NotDecided, KeyReused.
+    """
+
+    async def recorded(connection: Connection) -> Order:
+        (upload,) = await record(connection, account_id, [picture], album_id)
+        return Order(account_id, [upload.upload_id], tier, "image_upload_enhancement")
+
+    return await enhance(ports, recorded, known)

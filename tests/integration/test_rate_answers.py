@@ -18,7 +18,7 @@ from tests.gateway_ports import open_ports
 
 CALLS, SECONDS = 3, 60
 MESSAGE = "Rate limit exceeded for batch enhancement"
-router = APIRouter(prefix="/api/albums")
+router = APIRouter(prefix="/api/albums/rates/of")
 
 
 @router.post("/limited", dependencies=[limited("enhance", "enhance_rate", MESSAGE)])
@@ -54,7 +54,7 @@ async def alice(stack: Stack, ports: Ports) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_over_the_limit_a_call_is_refused_in_the_doors_words(alice: httpx.AsyncClient) -> None:
-    answers = [await alice.post("/api/albums/limited", json={"key": "x"}) for _ in range(CALLS + 1)]
+    answers = [await alice.post("/api/albums/rates/of/limited", json={"key": "x"}) for _ in range(CALLS + 1)]
     assert [answer.status_code for answer in answers] == [200] * CALLS + [429]
     assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["2", "1", "0", "0"]
     refused = answers[-1]
@@ -66,7 +66,7 @@ async def test_over_the_limit_a_call_is_refused_in_the_doors_words(alice: httpx.
 
 
 async def test_calls_that_fail_are_counted_and_the_limit_comes_before_the_body(alice: httpx.AsyncClient) -> None:
-    answers = [await alice.post("/api/albums/limited", content=b"not json") for _ in range(CALLS + 1)]
+    answers = [await alice.post("/api/albums/rates/of/limited", content=b"not json") for _ in range(CALLS + 1)]
     assert [answer.status_code for answer in answers] == [500] * CALLS + [429]
     assert [answer.headers["ratelimit-remaining"] for answer in answers] == ["999", "998", "997", "996"]
 
@@ -74,19 +74,19 @@ async def test_calls_that_fail_are_counted_and_the_limit_comes_before_the_body(a
 async def test_who_is_not_known_is_not_counted(alice: httpx.AsyncClient) -> None:
     wrong = {"X-API-Key": "dk_0123456789ab_AAAAAAAAAAAAAAAAAAAAAA"}
     for _ in range(CALLS + 1):
-        answer = await alice.post("/api/albums/limited", headers=wrong)
+        answer = await alice.post("/api/albums/rates/of/limited", headers=wrong)
         assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
         assert answer.headers["www-authenticate"] == "Bearer"
-    assert (await alice.post("/api/albums/limited", json={"key": "x"})).status_code == 200
+    assert (await alice.post("/api/albums/rates/of/limited", json={"key": "x"})).status_code == 200
 
 
 async def test_the_hourly_limit_comes_first_and_says_when_in_milliseconds(
     alice: httpx.AsyncClient, ports: Ports
 ) -> None:
-    account_id = (await alice.post("/api/albums/limited", json={"key": "x"})).json()["account"]
+    account_id = (await alice.post("/api/albums/rates/of/limited", json={"key": "x"})).json()["account"]
     async with ports.database.connection() as connection:
         await connection.execute("UPDATE rate_windows SET calls = 1000 WHERE account_id = $1", account_id)
-    refused = await alice.post("/api/albums/limited", json={"key": "x"})
+    refused = await alice.post("/api/albums/rates/of/limited", json={"key": "x"})
     assert refused.status_code == 429
     assert refused.json()["retryAfter"] == int(refused.headers["retry-after"]) * 1000
     assert "1000 requests per hour" in refused.json()["error"]
@@ -94,10 +94,10 @@ async def test_the_hourly_limit_comes_first_and_says_when_in_milliseconds(
 
 
 async def test_an_open_place_counts_who_shows_a_key(alice: httpx.AsyncClient) -> None:
-    known = await alice.get("/api/albums/open")
+    known = await alice.get("/api/albums/rates/of/open")
     assert known.json()["visitor"]
     assert known.headers["ratelimit-remaining"] == "999"
     del alice.headers["X-API-Key"]
-    stranger = await alice.get("/api/albums/open")
+    stranger = await alice.get("/api/albums/rates/of/open")
     assert stranger.json() == {"visitor": None}
     assert "ratelimit" not in stranger.headers

@@ -113,7 +113,9 @@ async def get_account(account_id: str, ports: Ports = PortsOf) -> AccountView:
 async def create_key(account_id: str, response: Response, new: NewKey = NEW_KEY, ports: Ports = PortsOf) -> KeyMade:
     """The key is in this answer and nowhere else, so an `Idempotency-Key` is not heeded: nothing could repeat it.
     When an answer got lost, revoke the key, which shows in the list, and make another one."""
-    made = await accounts.make_key(ports, account_id, new.label, admin=new.admin) if is_account_id(account_id) else None
+    if not is_account_id(account_id):
+        raise _unknown_account(account_id)
+    made = await accounts.make_key(ports.database, account_id, new.label, admin=new.admin)
     if made is None:
         raise _unknown_account(account_id)
     key, row = made
@@ -140,7 +142,7 @@ async def revoke_key(key_id: str, ports: Ports = PortsOf) -> KeyView:
     except ValueError:
         raise _unknown_key(key_id) from None
     try:
-        return key_view(await accounts.revoke_key(ports, parsed))
+        return key_view(await accounts.revoke_key(ports.database, ports.keyring, parsed))
     except NoSuchKey:
         raise _unknown_key(key_id) from None
     except LastAdminKey as error:

@@ -15,7 +15,7 @@ from services.gateway.api.albums import CHANGE, own_album
 from services.gateway.api.bodies import described
 from services.gateway.api.callers import KeyedAccountOf, PortsOf
 from services.gateway.api.ids import id_of
-from services.gateway.api.once import IdempotencyKey, once
+from services.gateway.api.once import IdempotencyKey, keyed, once
 from services.gateway.api.problems import Refused
 from services.gateway.ports import Ports
 from shared.outcome import Connection
@@ -56,7 +56,8 @@ async def add_images(
         return {"success": True, "added": len(new), "results": [_added(each, new) for each in upload_ids]}
 
     with in_the_doors_words():
-        return await once(ports, account_id, f"album/{album['album_id']}/images", idempotency_key, body, added)
+        known = keyed(account_id, f"album/{album['album_id']}/images", idempotency_key, body)
+        return await once(ports, known, added)
 
 
 def _added(upload_id: UUID, new: dict[UUID, UUID]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from services.gateway.api.album_views import (
 from services.gateway.api.bodies import described
 from services.gateway.api.callers import KeyedAccountOf, PortsOf, VisitorOf
 from services.gateway.api.ids import id_of
-from services.gateway.api.once import IdempotencyKey, once
+from services.gateway.api.once import IdempotencyKey, keyed, once
 from services.gateway.ports import Ports
 from services.gateway.store import album_images
 from services.gateway.store.albums import AlbumFields, delete_album, find_album, insert_album, list_albums
@@ -81,7 +81,7 @@ async def create_album(
         return {"album": made_album(await insert_album(connection, new_id(), account_id, fields))}
 
     with in_the_doors_words():
-        return await once(ports, account_id, "album", idempotency_key, body, made)
+        return await once(ports, keyed(account_id, "album", idempotency_key, body), made)
 
 
 @router.get(

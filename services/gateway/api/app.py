@@ -12,6 +12,7 @@ from services.gateway.api import (
     album_job_stream,
     album_jobs,
     albums,
+    batch_uploads,
     enhancements,
     health,
     images,
@@ -49,7 +50,7 @@ what is Darkroom's own answers RFC 9457 problem details.
 
 MODULES = (
     *(products, product_status, product_files, webhooks),
-    *(albums, album_images, uploads, images, enhancements, album_jobs, album_job_stream, tokens),
+    *(albums, album_images, uploads, batch_uploads, images, enhancements, album_jobs, album_job_stream, tokens),
     *(admin, ledger, health),
 )
 JSON_BYTES_MAX = 1_000_000

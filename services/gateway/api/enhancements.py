@@ -1,15 +1,12 @@
 """The albums door: having images enhanced for tokens. Every call is one job, held as a whole or not at all."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from services.gateway import idempotency
 from services.gateway.api.album_bodies import read_object
 from services.gateway.api.album_errors import KEYED, errors, must_own, not_found
 from services.gateway.api.albums import found_album
@@ -37,18 +34,18 @@ from services.gateway.api.enhance_views import (
     image_enhanced,
 )
 from services.gateway.api.ids import id_of
-from services.gateway.api.once import IdempotencyKey
+from services.gateway.api.once import IdempotencyKey, keyed
 from services.gateway.api.problems import RETRY_SECONDS, Refused, Responses
 from services.gateway.api.rate_limits import ENHANCE_LIMITED, IMAGE_ENHANCE_LIMITED
 from services.gateway.deciding import Declined, NotDecided
 from services.gateway.enhancing import NoSuchUpload, Order, TooMany, enhance, estimate
-from services.gateway.idempotency import Keyed
 from services.gateway.ports import Ports
 from services.gateway.store import album_images
 from shared.outcome import Connection
 
 router = APIRouter(tags=["enhancements"], prefix="/api")
 
+OPERATION = "enhancement"
 NOT_DECIDED = "The tokens could not be reserved in time. Nothing was charged. Please try again."
 BATCH_UNKNOWN = "One or more images not found or unauthorized"
 PAID: Responses = {
@@ -110,7 +107,9 @@ async def enhance_album(
         if dry_run:
             return JSONResponse(album_estimated(await estimate(ports, ordered)))
         same = {"album": album_id, "tier": tier, "skip": skips, "provider": provider}
-        return JSONResponse(album_enhanced(await enhance(ports, ordered, _keyed(account_id, idempotency_key, same))))
+        return JSONResponse(
+            album_enhanced(await enhance(ports, ordered, keyed(account_id, OPERATION, idempotency_key, same)))
+        )
 
 
 @router.post(
@@ -137,7 +136,9 @@ async def enhance_image(
 
     same = {"image": str(image_id), "tier": tier, "provider": provider}
     with _in_the_doors_words(ports, "Image not found"):
-        return JSONResponse(image_enhanced(await enhance(ports, ordered, _keyed(account_id, idempotency_key, same))))
+        return JSONResponse(
+            image_enhanced(await enhance(ports, ordered, keyed(account_id, OPERATION, idempotency_key, same)))
+        )
 
 
 @router.post(
@@ -161,7 +162,9 @@ async def enhance_images(
 
     same = {"images": named, "tier": tier, "provider": provider}
     with _in_the_doors_words(ports, BATCH_UNKNOWN):
-        return JSONResponse(batch_enhanced(await enhance(ports, ordered, _keyed(account_id, idempotency_key, same))))
+        return JSONResponse(
+            batch_enhanced(await enhance(ports, ordered, keyed(account_id, OPERATION, idempotency_key, same)))
+        )
 
 
 def _known(named: list[str]) -> list[UUID]:
@@ -169,13 +172,6 @@ def _known(named: list[str]) -> list[UUID]:
     if None in found:
         raise Refused(404, BATCH_UNKNOWN)
     return [image_id for image_id in found if image_id]
-
-
-def _keyed(account_id: str, key: str | None, request: dict[str, Any]) -> Keyed | None:
-    if not key:
-        return None
-    same = idempotency.fingerprint({"request": json.dumps(request, sort_keys=True)})
-    return Keyed(account_id, "enhancement", key, same)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from fastapi import Header
 from fastapi.responses import JSONResponse
 
 from services.gateway import idempotency
-from services.gateway.idempotency import KEY_CHARACTERS_MAX, Answered, Claim
+from services.gateway.idempotency import KEY_CHARACTERS_MAX, Answered, Claim, Keyed
 from services.gateway.ports import Ports
 from shared.outcome import Connection
 
@@ -18,30 +18,24 @@ IdempotencyKey = Annotated[
 Work = Callable[[Connection], Awaitable[dict[str, Any]]]
 
 
-async def once(
-    ports: Ports, account_id: str, operation: str, key: str | None, request: dict[str, Any], work: Work
-) -> JSONResponse:
+def keyed(account_id: str, operation: str, key: str | None, request: dict[str, Any]) -> Keyed | None:
+    """A request under its key, by which it is known again; None without a key."""
+    if not key:
+        return None
+    same = idempotency.fingerprint({"request": json.dumps(request, sort_keys=True)})
+    return Keyed(account_id, operation, key, same)
+
+
+async def once(ports: Ports, known: Keyed | None, work: Work) -> JSONResponse:
     """Do the work, which returns the answer's body; under a key that was used for the same request, answer as then.
 
-    Raises what the work raises, KeyReused, StillRunning.
+    Raises what the work raises, which lets the key go, and KeyReused.
     """
-    claim: Claim | Answered | None = None
-    if key:
-        same = idempotency.fingerprint({"request": json.dumps(request, sort_keys=True)})
-        claim = await idempotency.claim(ports.database, account_id, operation, key, same)
-    if isinstance(claim, Answered):
-        return JSONResponse(claim.body, claim.status)
-    try:
-        return JSONResponse(await _worked(ports, claim, work))
-    except BaseException:
-        if claim:
-            await claim.release(ports.database)
-        raise
-
-
-async def _worked(ports: Ports, claim: Claim | None, work: Work) -> dict[str, Any]:
     async with ports.database.transaction() as connection:
+        claim = await idempotency.claim_within(connection, known) if known else None
+        if isinstance(claim, Answered):
+            return JSONResponse(claim.body, claim.status)
         body = await work(connection)
-        if claim:
+        if isinstance(claim, Claim):
             await claim.answer(connection, 200, body)
-    return body
+    return JSONResponse(body)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 from uuid import UUID
 
 import asyncpg
 
+from shared.db import Row
 from shared.outcome import Connection
 
 
@@ -21,6 +23,11 @@ class NewUpload:
     width: int
     height: int
     size_bytes: int
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """An upload as its row keeps it."""
+        return cls(*(row[column] for column in cls.__slots__))
 
 
 async def insert_uploads(connection: Connection, uploads: Sequence[NewUpload]) -> None:
@@ -72,4 +79,17 @@ async def delete_upload(connection: Connection, account_id: str, upload_id: UUID
         await connection.fetchval(
             "DELETE FROM uploads WHERE upload_id = $1 AND account_id = $2 RETURNING true", upload_id, account_id
         )
+    )
+
+
+async def delete_unpaid(connection: Connection, job_id: UUID) -> None:
+    """Delete the upload that came to be enhanced at once, by this job, which came to nothing."""
+    await connection.execute(
+        """
+        DELETE FROM uploads
+        USING images JOIN jobs USING (job_id)
+        WHERE jobs.job_id = $1 AND jobs.door_facts ->> 'source' = 'image_upload_enhancement'
+          AND images.upload_id = uploads.upload_id
+        """,
+        job_id,
     )

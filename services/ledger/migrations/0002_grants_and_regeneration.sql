@@ -14,7 +14,7 @@ UPDATE accounts SET regenerated_at = NULL WHERE system;
 ALTER TABLE accounts ADD CONSTRAINT accounts_system_has_no_clock CHECK (system = (regenerated_at IS NULL));
 
 -- For the look-out that credits what is due. Nothing in it changes with a balance: those updates stay in their page.
-CREATE INDEX accounts_regenerated ON accounts (regenerated_at) WHERE NOT system;
+CREATE INDEX accounts_regenerated ON accounts (regenerated_at);
 
 CREATE FUNCTION refuse_going_back() RETURNS trigger
 LANGUAGE plpgsql AS $$

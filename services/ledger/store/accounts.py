@@ -44,8 +44,7 @@ async def lock_accounts_to_credit(
         """
         SELECT account_id
         FROM accounts
-        WHERE NOT system
-          AND regenerated_at <= now() - make_interval(secs => $1)
+        WHERE regenerated_at <= now() - make_interval(secs => $1)
           AND posted < $2
         ORDER BY regenerated_at
         LIMIT $3
