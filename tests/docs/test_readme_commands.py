@@ -99,7 +99,17 @@ async def test_the_commands_of_the_readme_do_what_it_says(
     made, _, secret = commands.run("/api/admin/accounts").partition("}{")
     assert json_of(made + "}")["name"] == "Acme Furniture"
     assert json_of("{" + secret)["secret"] not in secrets
+    run_albums(commands, tmp_path)
     assert commands.left == []
+
+
+def run_albums(commands: Commands, folder: Path) -> None:
+    """The commands about albums, with a picture of ours."""
+    Image.new("RGB", (300, 200), "olive").save(folder / "photo.jpg")
+    assert '"totalCost":5' in commands.run("dry_run")
+    assert '"status": "COMPLETED"' in commands.run("/stream")
+    commands.run("enhanced.jpg")
+    assert Image.open(folder / "enhanced.jpg").size == (2048, 1365)
 
 
 async def test_the_verifier_of_the_readme_tells_genuine_messages_from_others(
