@@ -58,6 +58,13 @@ def test_a_picture_of_one_colour_keeps_it() -> None:
     assert levelled(small) is None
 
 
+def test_a_night_with_a_few_lamps_stays_dark() -> None:
+    night = np.asarray(DRAWINGS["street"]()) // 4
+    assert levelled(thumbnail(seen(Image.fromarray(night)))) is not None
+    night[100:110, 100:130] = 255
+    assert levelled(thumbnail(seen(Image.fromarray(night)))) is None
+
+
 @pytest.mark.parametrize("deviation", [8, 12, 20])
 def test_noise_is_measured_in_levels(deviation: int) -> None:
     noise = np.random.default_rng(1).normal(128, deviation, (256, 256)).clip(0, 255).astype(np.uint8)

@@ -9,6 +9,7 @@ DARK_SHARE, BRIGHT_SHARE = 0.003, 0.995
 BLACK, WHITE = 0.02, 0.98  # where dark and bright belong, of 0..1
 VEIL_START, VEIL_SURE = 0.10, 0.18
 DULL_START, DULL_SURE = 0.74, 0.62
+PEAK_SHARE, PEAK_START, PEAK_SURE = 0.9995, 0.92, 0.78  # lamps and stars at full light: the rest is meant to be dark
 GAIN_MAX = 6.0
 SPREAD_MIN = 0.08  # of the values of some colour: less is a plain area, which lacks nothing
 
@@ -20,7 +21,8 @@ def levelled(small: pyvips.Image) -> pyvips.Image | None:
         return None
     dark, bright = min(low for low, _high in ends), max(high for _low, high in ends)
     veil = ramp(dark, VEIL_START, VEIL_SURE)
-    dull = ramp(bright, DULL_START, DULL_SURE)
+    peak = max(value_at(PEAK_SHARE, counts(band)) for band in small.bandsplit()) / (LEVELS - 1)
+    dull = ramp(bright, DULL_START, DULL_SURE) * ramp(peak, PEAK_START, PEAK_SURE)
     if veil == 0 and dull == 0:
         return None
     return table([_curve(dark, bright, veil, dull)] * small.bands)
