@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from client.commands import development, jobs, stack, tokens, webhooks
+from client.commands import accounts, development, jobs, keys, stack, tokens, webhooks
 from shared.errors import DarkroomError
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 WORK = "Work"
-OPERATING = "Operating"
+CALLERS = "Accounts and tokens"
 LOCAL = "The local stack"
 DEVELOPMENT = "Development"
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -26,7 +26,9 @@ app.command(rich_help_panel=WORK)(jobs.demo)
 app.command("submit", rich_help_panel=WORK)(jobs.submit_products)
 app.add_typer(jobs.jobs, name="jobs", rich_help_panel=WORK)
 app.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel=WORK)
-app.add_typer(tokens.tokens, name="tokens", rich_help_panel=OPERATING)
+app.add_typer(accounts.accounts, name="accounts", rich_help_panel=CALLERS)
+app.add_typer(keys.keys, name="keys", rich_help_panel=CALLERS)
+app.add_typer(tokens.tokens, name="tokens", rich_help_panel=CALLERS)
 app.command(rich_help_panel=LOCAL)(stack.up)
 app.command(rich_help_panel=LOCAL)(stack.down)
 app.command(rich_help_panel=LOCAL)(stack.status)

@@ -2,7 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
+from client.admin import Admin
+from client.calls import Calls
 from client.gateway import Gateway
 from client.tokens import Tokens
 from deploy.local.stack import Stack
@@ -19,16 +22,36 @@ def open_gateway(url: str | None = None) -> Gateway:
     return Gateway(named or _local_url(), api_key=os.environ.get("DARKROOM_API_KEY"))
 
 
+class NoAdminKey(DarkroomError):
+    """An admin key is needed: name it with DARKROOM_ADMIN_KEY or --admin-key."""
+
+
+Operated = TypeVar("Operated", bound=Calls)
+
+
+def open_admin(url: str | None = None, admin_key: str | None = None) -> Admin:
+    """The gateway as in open_gateway, by this admin key; the local stack's own one needs none to be named."""
+    return _open_operated(Admin, url, admin_key)
+
+
 def open_tokens(url: str | None = None, admin_key: str | None = None) -> Tokens:
-    """The same gateway as its operator: with the key that is named, else DARKROOM_ADMIN_KEY, else the local stack's."""
-    named = url or os.environ.get("DARKROOM_URL")
-    key = admin_key or os.environ.get("DARKROOM_ADMIN_KEY") or _local_admin_key()
-    return Tokens(named or _local_url(), api_key=key)
+    """The same for its tokens."""
+    return _open_operated(Tokens, url, admin_key)
 
 
-def _local_admin_key() -> str | None:
-    file = Stack().home.folder / "admin.key"
-    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
+def _open_operated(kind: type[Operated], url: str | None, admin_key: str | None) -> Operated:
+    named = url or os.environ.get("DARKROOM_URL") or _local_url()
+    key = admin_key or _local_admin_key(named)
+    if not key:
+        raise NoAdminKey(NoAdminKey.__doc__)
+    return kind(named, api_key=key)
+
+
+def _local_admin_key(url: str) -> str | None:
+    """The local stack's admin key, when the gateway is its: no other one is ever sent it."""
+    stack = Stack()
+    is_local = stack.is_running and stack.urls.gateway == url.rstrip("/")
+    return stack.admin_key if is_local else None
 
 
 def _local_url() -> str:

@@ -18,6 +18,7 @@ from client.connecting import open_gateway
 from client.demo_products import DemoSet, make_demo_set
 from client.gateway import Gateway
 from client.progress import follow
+from client.reading import print_new_admin_key
 from deploy.local.identity import wait_until
 from deploy.local.stack import Stack
 from deploy.local.state import CHECKOUT
@@ -123,7 +124,7 @@ def find_faults(played: Played) -> list[str]:
 
 
 def _bring_up(stack: Stack, console: Console) -> None:
-    started = time.monotonic()
+    started, key_before = time.monotonic(), stack.admin_key
     with console.status("Looking for the stack") as status:
 
         def report(text: str) -> None:
@@ -134,6 +135,7 @@ def _bring_up(stack: Stack, console: Console) -> None:
         was_started = stack.start(report=report)
     how = f"started in {time.monotonic() - started:.1f} s" if was_started else "running already"
     _say(console, f"RabbitMQ, Postgres and five services {how}")
+    print_new_admin_key(console, stack, key_before)
 
 
 @contextmanager

@@ -7,76 +7,41 @@ with Gateway("http://localhost:8000") as gateway:
     gateway.download(accepted.request_id, "zip", Path("results.zip"))
 """
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal
 from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 
 from client.answers import Accepted, Delivery, Details, Options, Secret, Status
-from shared.errors import DarkroomError
+from client.calls import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    RETRY_SECONDS,
+    Away as Away,
+    Calls,
+    Refused as Refused,
+)
 
 FileFormat = Literal["csv", "json", "xlsx", "zip"]
 
-CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 60.0
 SILENCE_SECONDS = 40.0
 """Progress is pinged every 15 s: a stream that is silent for longer is dead."""
-RETRY_SECONDS = 0.5
-PATIENCE_SECONDS = 60.0
 DOWNLOAD_SECONDS_MAX = 600.0
 CHUNK_BYTES = 1 << 18
 
 
-class Refused(DarkroomError):
-    """The gateway said no.
-
-    problem: its stable code, where there is one. errors: the bad rows of a CSV, each with row, column and message.
-    """
-
-    def __init__(self, status: int, detail: str, content: dict[str, Any]) -> None:
-        reason = str(content.get("reason", "")).rstrip(".")
-        super().__init__(f"{detail} ({reason})" if reason else detail)
-        self.status = status
-        self.problem = str(content.get("problem", ""))
-        self.errors = [each for each in content.get("errors", []) if isinstance(each, dict)]
-
-
-class Away(DarkroomError):
-    """The gateway does not answer, or says that it can't work now."""
-
-
-class Gateway:
+class Gateway(Calls):
     """One gateway, as one account; raises Refused and Away.
 
     patience_seconds: how long a gateway that has answered before may be away, while it restarts.
     """
-
-    def __init__(self, url: str, *, api_key: str | None = None, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self.url = url.rstrip("/")
-        self._patience_seconds = patience_seconds
-        self._has_answered = False
-        self._http = httpx.Client(
-            base_url=self.url,
-            headers={"X-API-Key": api_key} if api_key else {},
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            trust_env=False,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.close()
 
     def upload(self, csv: Path, options: Options | None = None, *, idempotency_key: str | None = None) -> Accepted:
         """Send a CSV. With the same key as before the gateway answers as before, and nothing is done twice."""
@@ -169,58 +134,6 @@ class Gateway:
             return part.replace(path)
         finally:
             response.close()
-
-    def _get(self, path: str) -> httpx.Response:
-        return self._patiently(lambda: self._http.get(path))
-
-    def _post(self, path: str, body: dict[str, Any] | None = None, *, key: str | None = None) -> httpx.Response:
-        headers = {"Idempotency-Key": key or str(uuid4())}
-        return self._patiently(lambda: self._http.post(path, json=body, headers=headers))
-
-    def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
-        """Send, again after faults that pass: every request is safe to repeat, by its method or its key."""
-        deadline = time.monotonic() + self._patience_seconds
-        while True:
-            try:
-                response = send()
-            except httpx.TransportError as error:
-                fault = f"The gateway at {self.url} does not answer: {error or type(error).__name__}"
-            else:
-                self._has_answered = True
-                if not _passes(response):
-                    return _expect_success(response)
-                fault = f"The gateway at {self.url} can't work now: {_detail(response)}"
-            if not self._has_answered or time.monotonic() > deadline:
-                raise Away(fault)
-            time.sleep(RETRY_SECONDS)
-
-
-def _passes(response: httpx.Response) -> bool:
-    """Whether the answer may be another one soon."""
-    still_running = response.status_code == HTTPStatus.CONFLICT and "retry-after" in response.headers
-    return response.status_code in (502, 503, 504) or still_running
-
-
-def _expect_success(response: httpx.Response) -> httpx.Response:
-    if response.is_success:
-        return response
-    raise Refused(response.status_code, _detail(response), _content(response))
-
-
-def _detail(response: httpx.Response) -> str:
-    """What the gateway said in its answer, in one sentence."""
-    detail = _content(response).get("detail") or f"HTTP {response.status_code} {response.reason_phrase}"
-    return detail if isinstance(detail, str) else json.dumps(detail)
-
-
-def _content(response: httpx.Response) -> dict[str, Any]:
-    try:
-        content = json.loads(response.read())
-    except ValueError:
-        return {}
-    finally:
-        response.close()
-    return content if isinstance(content, dict) else {}
 
 
 def _file_name(response: httpx.Response, otherwise: str) -> str:

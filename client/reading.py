@@ -10,6 +10,7 @@ from rich.table import Table
 
 from client.answers import Delivery, Details, Status
 from client.gateway import Refused
+from deploy.local.stack import Stack
 
 FAILURES_MAX = 10
 HINTS = {
@@ -96,3 +97,13 @@ def state_of(delivery: Delivery) -> str:
     if delivery.next_attempt_at is None or delivery.state != "pending":
         return delivery.state
     return f"{delivery.state}, next attempt {moment(delivery.next_attempt_at)}"
+
+
+def print_new_admin_key(console: Console, stack: Stack, known: str | None) -> None:
+    """Say the admin key once, when the stack has made it since; `known` is what it was before."""
+    key = stack.admin_key
+    if key is None or key == known:
+        return
+    kept = stack.home.admin_key_file
+    use = f"It makes accounts and keys (./darkroom accounts, ./darkroom keys). Kept in {kept}, not shown again."
+    console.print(f"\n  Admin key          {key}\n  {use}", soft_wrap=True, markup=False)

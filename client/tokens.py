@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
-from client.gateway import RETRY_SECONDS, Away, Gateway
+from client.admin import Operated
+from client.calls import RETRY_SECONDS, Away
 
 BOOKED_SECONDS_MAX = 60.0
 
@@ -89,16 +90,14 @@ class Invariants(BaseModel):
     violations: list[str]
 
 
-class Tokens(Gateway):
+class Tokens(Operated):
     """One gateway, to its operator: its API key is an admin key. Raises Refused and Away."""
 
     def grant(self, account_id: str, amount: int, reason: Reason = "bonus", note: str = "") -> Granted:
         """Give an account tokens, once; waits until they are booked."""
         key, deadline = str(uuid4()), time.monotonic() + BOOKED_SECONDS_MAX
         body = {"amount": amount, "reason": reason, "note": note}
-        while (
-            response := self._post(f"{_account(account_id)}/grants", body, key=key)
-        ).status_code != HTTPStatus.CREATED:
+        while (response := self._post(f"{_account(account_id)}/grants", body, key)).status_code != HTTPStatus.CREATED:
             if time.monotonic() > deadline:
                 raise Away(f"The grant is accepted, and not booked within {BOOKED_SECONDS_MAX:.0f} s.")
             time.sleep(RETRY_SECONDS)

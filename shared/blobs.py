@@ -9,7 +9,7 @@ import asyncio
 import ctypes
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -66,11 +66,13 @@ class LocalBlobs(Blobs):
     size, and replaced.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, sync: Callable[[Path], None] | None = None) -> None:
         super().__init__(root / "staging")
         self._root = root
+        self._sync = sync or _sync_file_system
         self._threads = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="blobs")
-        self._is_settled = True
+        self._kept = self._settled = 0
+        self._settling = asyncio.Lock()
         for folder in range(256):
             (root / f"{folder:02x}").mkdir(exist_ok=True)
 
@@ -81,18 +83,17 @@ class LocalBlobs(Blobs):
     async def keep(self, staged: Path, digest: str) -> None:
         """Rename, unless the blob is there."""
         _put(staged, self.path(digest))
-        self._is_settled = False
+        self._kept += 1
 
     async def settle(self) -> None:
-        """Sync the file system, off the event loop."""
-        if self._is_settled:
-            return
-        self._is_settled = True
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, _sync_file_system, self._root)
-        except BaseException:
-            self._is_settled = False
-            raise
+        """Sync the file system, off the event loop; who comes while it is synced waits for the next time, together."""
+        wanted = self._kept
+        async with self._settling:
+            if self._settled >= wanted:
+                return
+            covered = self._kept
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._sync, self._root)
+            self._settled = covered
 
     @asynccontextmanager
     async def local(self, digest: str) -> AsyncIterator[Path]:

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 from unittest.mock import patch
 
 from deploy.local.stack import Stack
+from services.gateway.keyring import Keyring
 from services.gateway.live import Live
 from services.gateway.ports import Ports
 from services.gateway.settings import Settings
@@ -48,8 +50,11 @@ async def open_bus(amqp_url: str) -> AsyncIterator[Bus]:
 
 
 @asynccontextmanager
-async def open_ports(stack: Stack, prices: Prices) -> AsyncIterator[Ports]:
-    """Ports over the stack's own database, broker and blobs; jobs that are submitted by them cost `prices`."""
+async def open_ports(stack: Stack, prices: Prices, **knobs: Any) -> AsyncIterator[Ports]:
+    """Ports over the stack's own database, broker and blobs; jobs that are submitted by them cost `prices`.
+
+    knobs: settings of the gateway, by their names.
+    """
     state = stack.state()
     assert state is not None
     urls = stack.urls
@@ -59,6 +64,7 @@ async def open_ports(stack: Stack, prices: Prices) -> AsyncIterator[Ports]:
         blobs_url=urls.blobs,
         secret_key=state.secrets["seal"],
         fetch_allow="127.0.0.1/32",
+        **knobs,
     )
     database = await Database.open(settings.postgres_url, "gateway", connections_max=3)
     try:
@@ -70,6 +76,7 @@ async def open_ports(stack: Stack, prices: Prices) -> AsyncIterator[Ports]:
                 bus=bus,
                 blobs=open_blobs(settings.blobs_url),
                 live=Live(settings.postgres_url),
+                keyring=Keyring(database),
                 seal=Seal(settings.secret_key),
                 prices=prices,
                 regeneration=Regeneration(),

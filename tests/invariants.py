@@ -60,6 +60,23 @@ MESSAGES_OF_RUNS = """
     SELECT job_id, run FROM deliveries WHERE NOT is_resend GROUP BY job_id, run HAVING count(DISTINCT message_id) <> 1
 """
 
+STATEMENTS_THAT_DO_NOT_ADD_UP = """
+    SELECT account_id, balance - held AS available, told.*, spent, earned, refunded, transactions
+    FROM balances
+    FULL JOIN (
+        SELECT account_id, sum(amount) AS amounts, count(*) AS lines, max(latest) AS latest
+        FROM (
+            SELECT *, first_value(balance_after) OVER newest_first AS latest
+            FROM transactions
+            WINDOW newest_first AS (PARTITION BY account_id ORDER BY version DESC, line DESC)
+        ) AS lines
+        GROUP BY account_id
+    ) AS told USING (account_id)
+    WHERE (balance - held, transactions) IS DISTINCT FROM (coalesce(amounts, 0), coalesce(lines, 0))
+       OR balance - held <> coalesce(latest, 0)
+       OR balance - held <> earned + refunded - spent
+"""
+
 
 async def ask(url: str, sql: str) -> list[dict[str, Any]]:
     """Rows of one service's schema."""
@@ -107,6 +124,11 @@ async def assert_books_are_right(urls: Urls) -> None:
     assert await ask(urls.postgres["ledger"], SETTLEMENTS) == await ask(urls.postgres["gateway"], PRICED_IMAGES)
 
 
+async def assert_statements_add_up(urls: Urls) -> None:
+    """What an account can spend is the sum of its statement's lines, and stands in the newest of them."""
+    assert await ask(urls.postgres["gateway"], STATEMENTS_THAT_DO_NOT_ADD_UP) == []
+
+
 async def assert_results_equal_projection(urls: Urls) -> None:
     """The exporter knows of every image what the gateway knows."""
     assert await ask(urls.postgres["exporter"], RESULTS) == await ask(urls.postgres["gateway"], IMAGES)
@@ -117,5 +139,6 @@ async def assert_consistent(urls: Urls, seconds_max: float = QUIET_SECONDS_MAX) 
     """Wait until nothing is under way, then assert all of the above."""
     await eventually(lambda: assert_quiet(urls), seconds_max)
     await assert_projection_counts_its_rows(urls)
+    await eventually(lambda: assert_statements_add_up(urls), 5)
     await eventually(lambda: assert_results_equal_projection(urls), 5)
     await eventually(lambda: assert_books_are_right(urls), 5)

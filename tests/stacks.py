@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,8 @@ SETTINGS = {
     "DARKROOM_FETCH_PER_HOST_CONNECTIONS": "16",
     "DARKROOM_SOURCE_BYTES_MAX": "5000000",
     "DARKROOM_UPLOAD_BYTES_MAX": "5000000",
+    "DARKROOM_BATCH_FILE_BYTES_MAX": "1000000",
+    "DARKROOM_BATCH_BYTES_MAX": "3000000",
     "DARKROOM_ENHANCE_WORKERS": "2",
     "DARKROOM_WEBHOOK_LEASE_SECONDS": "5",
     "DARKROOM_PRICES": "{}",
@@ -79,3 +82,13 @@ def log_tails() -> Iterator[tuple[str, str]]:
         for log in sorted(stack.home.logs.glob("*.log")):
             if lines := last_lines(log, LOG_LINES):
                 yield f"{log.stem} ({stack.home.folder})", "\n".join(lines)
+
+
+@contextmanager
+def frozen(stack: Stack, name: str) -> Iterator[None]:
+    """A service that stands still for a while and then goes on."""
+    stack.kill(name, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        stack.kill(name, signal.SIGCONT)

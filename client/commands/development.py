@@ -47,6 +47,8 @@ def bench(context: typer.Context) -> None:
 
       ./darkroom bench
 
+      ./darkroom bench enhancement --pictures ~/photographs
+
       ./darkroom bench --help
     """
     _run(_python("-m", "benchmarks", *context.args))

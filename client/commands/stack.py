@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from client.reading import print_new_admin_key
 from deploy.local.logs import last_lines
 from deploy.local.stack import Row, Stack
 
@@ -36,6 +37,7 @@ def up() -> None:
       DARKROOM_GATEWAY_PORT=9000 DARKROOM_HOME=/tmp/try ./darkroom up
     """
     stack = Stack()
+    key_before = stack.admin_key
     with console.status("Starting") as status:
 
         def report(text: str) -> None:
@@ -46,6 +48,7 @@ def up() -> None:
         started = stack.start(report=report)
     console.print("[green]Darkroom is up.[/green]" if started else "Darkroom is already up.")
     _print_addresses(stack)
+    print_new_admin_key(console, stack, key_before)
     if ill := [row.name for row in stack.status() if row.health != "healthy"]:
         console.print(f"[yellow]Not healthy: {', '.join(ill)}[/yellow] (see ./darkroom logs {ill[0]})")
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from client.commands.accounts import AdminKey
 from client.commands.jobs import Url
 from client.connecting import open_tokens
 from client.reading import open_console
@@ -16,9 +17,6 @@ console = open_console()
 tokens = typer.Typer(no_args_is_help=True, help="Tokens: what accounts have, grants, whether the books are right.")
 
 Account = Annotated[str, typer.Argument(metavar="[ACCOUNT]", help="The account; local by default.")]
-AdminKey = Annotated[
-    str | None, typer.Option("--admin-key", help="DARKROOM_ADMIN_KEY or the local stack's by default.")
-]
 
 
 @tokens.command()

@@ -15,9 +15,14 @@ SEALING_SERVICES = ("gateway", "exporter")
 """Those that seal or open webhook secrets inside events."""
 
 
+OF_COMMANDS = ("DARKROOM_ADMIN_KEY", "DARKROOM_API_KEY")
+"""What a user's commands call with; no service has a use for it."""
+
+
 def users_settings() -> dict[str, str]:
-    """What the user set: the environment, and .env below it."""
-    return {name: value or "" for name, value in dotenv_values(CHECKOUT / ".env").items()} | dict(os.environ)
+    """What the user set for services: the environment, and .env below it."""
+    found = {name: value or "" for name, value in dotenv_values(CHECKOUT / ".env").items()} | dict(os.environ)
+    return {name: value for name, value in found.items() if name not in OF_COMMANDS}
 
 
 def amqp_url(state: State) -> str:
@@ -50,7 +55,8 @@ def openings(state: State, user: Mapping[str, str]) -> str:
 
 def addresses(home: Home, state: State, service: str) -> dict[str, str]:
     """What belongs to this stack: another broker or database of the user's shell is not meant for it."""
-    return {
+    own = {"DARKROOM_ADMIN_KEY_FILE": str(home.admin_key_file)} if service == "gateway" else {}
+    return own | {
         "DARKROOM_HOME": str(home.folder),
         "DARKROOM_AMQP_URL": amqp_url(state),
         "DARKROOM_POSTGRES_URL": postgres.url(state, service),

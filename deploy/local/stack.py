@@ -77,6 +77,17 @@ class Stack:
             raise StackError("Nothing was started here yet.")
         return Urls.of(self.home, state)
 
+    @property
+    def admin_key(self) -> str | None:
+        """The admin key that the gateway made at its first start; None before."""
+        try:
+            return self.home.admin_key_file.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        except PermissionError:
+            message = f"{self.home.admin_key_file} belongs to another user: run this as the user who ran up."
+            raise StackError(message) from None
+
     def start(
         self, services: bool = True, *, extra: Mapping[str, str] | None = None, report: Report = _say_nothing
     ) -> bool:

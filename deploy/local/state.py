@@ -70,6 +70,7 @@ class Home:
         self.postgres = self.folder / "postgres"
         self.blobs = self.folder / "blobs"
         self.demo = self.folder / "demo"
+        self.admin_key_file = self.folder / "admin.key"
 
     def make(self) -> None:
         """Make the folder; others may pass through it (Postgres' own user must), not look into it."""
@@ -80,7 +81,7 @@ class Home:
         """Remove what the stack put here, and the folder when it is empty then: it can be one that the user chose."""
         for folder in (self.logs, self.rabbitmq, self.blobs, self.postgres, self.demo):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.state_file, self.lock_file):
+        for file in (self.state_file, self.lock_file, *self.folder.glob(f"{self.admin_key_file.name}*")):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.folder.rmdir()

@@ -12,6 +12,7 @@ from shared.errors import Permanent
 # Raised whenever the same recipe would give other pixels or bytes than before: cached renditions then age out.
 ENGINE_VERSION = "1"
 SIDE_PIXELS_MAX = 65_500
+ENHANCED_SIDE_PIXELS_MAX = 4_096
 
 OutputFormat = Literal["jpeg", "png", "webp"]
 
@@ -26,7 +27,16 @@ class CompressParams(BaseModel):
     max_side: int | None = Field(default=None, ge=1, le=SIDE_PIXELS_MAX)
 
 
-PARAMS: dict[str, type[BaseModel]] = {"compress": CompressParams}
+class EnhanceParams(BaseModel):
+    """Params of `enhance`, whose output is a JPEG; the longest side has exactly `side` pixels, enlarged if need be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    side: int = Field(ge=1, le=ENHANCED_SIDE_PIXELS_MAX)
+    quality: int = Field(default=95, ge=1, le=100)
+
+
+PARAMS: dict[str, type[BaseModel]] = {"compress": CompressParams, "enhance": EnhanceParams}
 
 
 class InvalidRecipe(Permanent):

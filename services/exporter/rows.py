@@ -36,7 +36,12 @@ class Result:
     output_bytes: int | None = None
 
     def replaces(self, earlier: "Result") -> bool:
-        """Whether this outcome stands instead: only that of a later run, and never instead of a success."""
+        """Whether this outcome stands instead: that of a later run, never instead of a success.
+
+        But a cancellation is for good: what else is heard of the same run, before it or after it, came too late.
+        """
+        if self.state == "cancelled" and earlier.run == self.run:
+            return True
         return earlier.state != "succeeded" and earlier.run < self.run
 
 

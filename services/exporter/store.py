@@ -55,7 +55,7 @@ async def upsert_secrets(connection: Connection, secrets: Sequence[Secrets]) -> 
 
 
 async def upsert_results(connection: Connection, results: Sequence[Result]) -> Sequence[Event]:
-    """Record how images ended; a later run's outcome replaces all but a success (as Result.replaces says)."""
+    """Record how images ended; which outcome replaces which is as Result.replaces says."""
     rows = domain.standing(results)
     await connection.execute(
         """
@@ -68,7 +68,8 @@ async def upsert_results(connection: Connection, results: Sequence[Result]) -> S
         SET run = excluded.run, state = excluded.state, blob = excluded.blob, format = excluded.format,
             problem = excluded.problem, detail = excluded.detail, attempts = excluded.attempts,
             source_bytes = excluded.source_bytes, output_bytes = excluded.output_bytes
-        WHERE results.state <> 'succeeded' AND results.run < excluded.run
+        WHERE (results.state <> 'succeeded' AND results.run < excluded.run)
+           OR (excluded.state = 'cancelled' AND results.run = excluded.run)
         """,
         *columns(rows, *Result.__slots__),
     )

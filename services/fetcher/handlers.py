@@ -14,10 +14,10 @@ from shared.outcome import Handler, Outcome, Service, attempt
 
 
 async def on_image_requested(event: ImageRequested, ports: Ports) -> Outcome:
-    """Download the source and announce what we got."""
+    """Download the source, unless it is in the blob store already, and announce what we got."""
     ports.gate.admit(event)
     started = time.perf_counter()
-    known = await ports.claims.claim(event) if event.source.repeated else None
+    known = event.source.blob or (await ports.claims.claim(event) if event.source.repeated else None)
     blob = known or await _download(event.source.url, ports)
     timeline = event.timeline.model_copy(
         update={

@@ -16,14 +16,15 @@ import asyncpg
 
 from services.gateway import domain, projection
 from services.gateway.domain import Demand, Pace
+from services.gateway.image_events import image_cancelled, image_requested
 from services.gateway.live import Live
 from services.gateway.settings import Settings
 from services.gateway.store import images, jobs
 from services.gateway.store.jobs import Progress
 from shared import outbox
 from shared.db import Database
-from shared.events import Event, ImageCancelled, ImageRequested
-from shared.facts import Label, Recipe, Source, StoppedImage, Timeline
+from shared.events import Event
+from shared.facts import Recipe
 from shared.outbox import Letter, Relay
 from shared.outcome import Connection
 
@@ -58,8 +59,14 @@ class Dispatcher:
             if not await jobs.try_lock_dispatch(connection):
                 return False
             rows = await jobs.list_to_dispatch(connection)
-            letters = await self._let_in(connection, rows)
+            shares = self._shares(rows)
             stopping = [row for row in rows if row["state"] == "cancelling"]
+            # Whoever cancels single images holds their job: what is pending under its lock stays so until the commit.
+            await jobs.lock_jobs(connection, sorted({*shares, *(row["job_id"] for row in stopping)}))
+            by_id = {row["job_id"]: row for row in rows}
+            letters: list[Letter] = []
+            for job_id, count in shares.items():
+                letters += await self._request(connection, by_id[job_id], count)
             for row in stopping:
                 letters += await self._stop(connection, row)
             posted = await outbox.add(connection, letters)
@@ -79,17 +86,15 @@ class Dispatcher:
             self._settings.dispatch_job_images_min,
             self._settings.dispatch_job_images_max,
         )
+        window = min(window, row["in_flight_max"] or window)
         return Demand(row["job_id"], row["account_id"], _left(row), row["in_flight"], window)
 
-    async def _let_in(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> list[Letter]:
+    def _shares(self, rows: Sequence[asyncpg.Record]) -> dict[UUID, int]:
+        """How many images each job may let in now."""
         now = time.monotonic()
         demands = [self._demand(row, now) for row in rows if row["state"] == "open" and not row["paused"]]
         room = self._settings.dispatch_images_max - sum(row["in_flight"] for row in rows)
-        by_id = {row["job_id"]: row for row in rows}
-        letters: list[Letter] = []
-        for job_id, count in domain.share_out(demands, room).items():
-            letters += await self._request(connection, by_id[job_id], count)
-        return letters
+        return domain.share_out(demands, room)
 
     async def _request(self, connection: Connection, job: asyncpg.Record, count: int) -> list[Letter]:
         found = await images.list_pending(connection, job["job_id"], job["next_seq"], count)
@@ -125,47 +130,3 @@ def _left(job: asyncpg.Record) -> int:
 
 def _letter(job: asyncpg.Record, event: Event) -> Letter:
     return outbox.following(job["traceparent"], event, source="gateway")
-
-
-def _label(row: asyncpg.Record) -> Label:
-    return Label(
-        item=row["item"],
-        key=row["item_key"],
-        name=row["item_name"],
-        position=row["position"],
-        size=row["item_size"],
-    )
-
-
-def image_requested(job: asyncpg.Record, row: asyncpg.Record, recipe: Recipe, now: datetime) -> ImageRequested:
-    """The event that lets an image in."""
-    return ImageRequested(
-        account_id=job["account_id"],
-        job_id=job["job_id"],
-        kind=job["kind"],
-        run=job["run"],
-        image_id=row["image_id"],
-        seq=row["seq"],
-        label=_label(row),
-        source=Source(url=row["source_url"], repeated=row["repeated"]),
-        recipe=recipe,
-        price_tokens=job["price_tokens"],
-        timeline=Timeline(requested_at=now),
-    )
-
-
-def image_cancelled(job: asyncpg.Record, rows: Sequence[asyncpg.Record]) -> ImageCancelled:
-    """The event that says which images will never run."""
-    return ImageCancelled(
-        account_id=job["account_id"],
-        job_id=job["job_id"],
-        kind=job["kind"],
-        run=job["run"],
-        price_tokens=job["price_tokens"],
-        images=tuple(
-            StoppedImage(
-                image_id=row["image_id"], seq=row["seq"], label=_label(row), source=Source(url=row["source_url"])
-            )
-            for row in rows
-        ),
-    )

@@ -39,6 +39,7 @@ async def on_image_enhanced(event: ImageEnhanced, ports: Ports) -> Outcome:
         attempts=event.timeline.fetch_attempts,
         fetch_seconds=event.timeline.fetch_seconds,
         enhance_seconds=event.timeline.enhance_seconds,
+        requested_at=event.timeline.requested_at,
     )
     return Outcome(record=[ended])
 
@@ -53,6 +54,7 @@ async def on_image_failed(event: ImageFailed, ports: Ports) -> Outcome:
         problem=event.problem,
         detail=event.detail,
         attempts=event.attempts,
+        requested_at=event.timeline.requested_at,
     )
     return Outcome(record=[ended])
 

@@ -33,10 +33,31 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """The request became a job: the answer is told from that, as soon as it can be."""
+
+    job_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A request with an Idempotency-Key."""
+
+    account_id: str
+    operation: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """This request works on the key."""
 
     owner: UUID
+
+    async def bind(self, connection: Connection, job_id: UUID) -> None:
+        """Tell the answer from this job from now on."""
+        await idempotency.bind_job(connection, self.owner, job_id)
 
     async def answer(self, connection: Connection, status: int, body: Any) -> None:
         """Keep the answer, in the transaction that makes it true; raises StillRunning when another took over."""
@@ -51,17 +72,36 @@ class Claim:
 
 async def claim(database: Database, account_id: str, operation: str, key: str, fingerprint: bytes) -> Claim | Answered:
     """Claim a key. Raises KeyReused, StillRunning."""
-    owner = new_id()
     async with database.transaction() as connection:
-        await idempotency.forget_old(connection)
-        row = await idempotency.claim_key(connection, account_id, operation, key, fingerprint, owner)
-    if row["fingerprint"] != fingerprint:
+        found = await claim_within(connection, Keyed(account_id, operation, key, fingerprint))
+    assert not isinstance(found, Bound), "an operation either binds its keys or answers them"
+    return found
+
+
+async def claim_within(connection: Connection, keyed: Keyed) -> Claim | Answered | Bound:
+    """Claim a key in the transaction that does the work; raises KeyReused, StillRunning.
+
+    A refusal, which rolls the work back, lets the key go with it; the same request meanwhile waits for the commit.
+    """
+    owner = new_id()
+    await idempotency.forget_old(connection)
+    row = await idempotency.claim_key(
+        connection, keyed.account_id, keyed.operation, keyed.key, keyed.fingerprint, owner
+    )
+    if row["fingerprint"] != keyed.fingerprint:
         raise KeyReused
     if row["status"] is not None:
         return Answered(row["status"], json.loads(row["answer"]))
+    if row["job_id"] is not None:
+        return Bound(row["job_id"])
     if row["owner"] != owner:
         raise StillRunning
     return Claim(owner)
+
+
+async def release_job(connection: Connection, job_id: UUID) -> None:
+    """Let the key go that stands for a job which came to nothing: the same request may be tried again."""
+    await idempotency.release_job(connection, job_id)
 
 
 def fingerprint(fields: Mapping[str, str | None], file: BinaryIO | None = None) -> bytes:

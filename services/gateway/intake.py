@@ -5,9 +5,11 @@ A thread parses it and writes COPY's text format; one transaction holds the imag
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -21,14 +23,33 @@ from shared import outbox
 from shared.envelope import new_id, new_traceparent
 from shared.events import JobSubmitted
 from shared.facts import JobKind, Recipe
+from shared.outbox import Posted
 from shared.outcome import Connection
+from shared.prices import Tier
 
 COPY_ROWS = 2_000
+REFERENCES_TRIED_MAX = 10_000
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 NewImage = tuple[int, object, str, int, int, str]
 """One image: item (from 1), the item's key, its name, position in the item (from 0), the item's size, URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What else a door remembers of its job.
+
+    upload_ids: of its images in their order, where these are uploads. reference_start: the id that the door gives it,
+    before the milliseconds. in_flight_max: so many images at a time. facts: what the door's answers say of it.
+    """
+
+    tier: Tier | None = None
+    album_id: UUID | None = None
+    upload_ids: Sequence[UUID] = ()
+    reference_start: str | None = None
+    in_flight_max: int | None = None
+    facts: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +63,7 @@ class Submission:
     webhook_url: str | None
     webhook_secret: str | None
     images: Callable[[], Iterator[NewImage]]
+    door: Door = field(default_factory=Door)
 
 
 @dataclass(slots=True)
@@ -55,18 +77,29 @@ async def submit(ports: Ports, submission: Submission, also: "Also | None" = Non
 
     also: work for the same transaction, e.g. keeping the answer under an idempotency key.
     """
-    job_id, tally = new_id(), _Tally()
     async with ports.database.transaction() as connection:
-        await images.copy_images(connection, _copied(submission, job_id, tally))
-        await images.expect_many(connection)
-        await images.mark_repeated(connection, job_id)
-        job = await jobs.insert_job(connection, _new_job(ports, submission, job_id, tally))
-        posted = await outbox.add(connection, [await _submitted(connection, ports, job, submission)])
+        job, posted = await accept(connection, ports, submission)
         if also:
             await also(connection, job)
-        await jobs.notify(connection, [job_id])
     ports.relay.publish(posted)
     return job
+
+
+async def accept(
+    connection: Connection, ports: Ports, submission: Submission
+) -> tuple[asyncpg.Record, Sequence[Posted]]:
+    """Accept a job in the caller's transaction; returns its row, and what is to be published after the commit."""
+    job_id, tally = new_id(), _Tally()
+    await images.copy_images(connection, _copied(submission, job_id, tally))
+    if submission.door.upload_ids:
+        await images.attach_uploads(connection, job_id, submission.door.upload_ids)
+    else:
+        await images.expect_many(connection)
+        await images.mark_repeated(connection, job_id)
+    job = await _inserted(connection, _new_job(ports, submission, job_id, tally), submission.door.reference_start)
+    posted = await outbox.add(connection, [await _submitted(connection, ports, job, submission)])
+    await jobs.notify(connection, [job_id])
+    return job, posted
 
 
 class Also(Protocol):
@@ -75,19 +108,33 @@ class Also(Protocol):
     async def __call__(self, connection: Connection, job: asyncpg.Record) -> None: ...
 
 
+async def _inserted(connection: Connection, job: NewJob, reference_start: str | None) -> asyncpg.Record:
+    """The job's row; jobs of one millisecond get references of different ones."""
+    now_ms = time.time_ns() // 1_000_000
+    for ms in range(now_ms, now_ms + REFERENCES_TRIED_MAX):
+        reference = f"{reference_start}-{ms}" if reference_start else None
+        if row := await jobs.insert_job(connection, replace(job, reference=reference)):
+            return row
+    raise RuntimeError(f"no reference is free from {now_ms} on")
+
+
 def _new_job(ports: Ports, submission: Submission, job_id: UUID, tally: _Tally) -> NewJob:
     return NewJob(
         job_id=job_id,
         account_id=submission.account_id,
         kind=submission.kind,
         recipe=submission.recipe,
-        price_tokens=ports.prices.price_of(submission.kind),
+        price_tokens=ports.prices.price_of(submission.kind, submission.door.tier),
         webhook_url=submission.webhook_url,
         webhook_secret_sealed=ports.seal.seal(submission.webhook_secret) if submission.webhook_secret else None,
         file_name=submission.file_name,
         traceparent=new_traceparent(),
         images_total=tally.images,
         items_total=tally.items,
+        album_id=submission.door.album_id,
+        tier=submission.door.tier,
+        in_flight_max=submission.door.in_flight_max,
+        door_facts=json.dumps(submission.door.facts) if submission.door.facts is not None else None,
     )
 
 

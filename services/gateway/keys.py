@@ -15,6 +15,8 @@ from shared.outcome import Connection
 SECRET_BYTES = 16
 HANDLE_BYTES = 6
 KEY_CHARACTERS_MAX = 100
+LOCAL_ACCOUNT, ADMIN_ACCOUNT = "local", "admin"
+ACCOUNT_ID = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 SHAPE = re.compile(r"(?P<handle>dk_[0-9a-f]{12})_[A-Za-z0-9_-]{22}")
 
 
@@ -27,6 +29,11 @@ class Caller:
     is_admin: bool = False
 
 
+def is_account_id(text: str) -> bool:
+    """Whether it can be an account's id."""
+    return re.fullmatch(ACCOUNT_ID, text) is not None
+
+
 def new_key() -> str:
     """A fresh key."""
     return f"dk_{secrets.token_hex(HANDLE_BYTES)}_{secrets.token_urlsafe(SECRET_BYTES)}"
@@ -35,6 +42,11 @@ def new_key() -> str:
 def kept(key: str, account_id: str, *, label: str = "", admin: bool = False) -> NewKey:
     """What is kept of a key; ValueError when it has not a key's shape."""
     return NewKey(new_id(), account_id, handle_of(key), digest_of(key), label, admin)
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether it has a key's shape."""
+    return len(key) <= KEY_CHARACTERS_MAX and SHAPE.fullmatch(key) is not None
 
 
 def handle_of(key: str) -> str:

@@ -18,6 +18,7 @@ if __name__ == "__main__":
         migrations=[Path(__file__).parent / "migrations"],
         background=lambda ports: [
             ports.live.listen,
+            ports.keyring.note_uses,
             Dispatcher(ports.database, ports.relay, ports.live, settings).run,
             lambda: serve(ports),
         ],

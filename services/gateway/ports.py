@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from services.gateway.keyring import Keyring
 from services.gateway.live import Live
 from services.gateway.settings import Settings
 from shared.addresses import Allowance
@@ -27,6 +28,7 @@ class Ports:
     bus: Bus
     blobs: Blobs
     live: Live
+    keyring: Keyring
     seal: Seal
     prices: Prices
     regeneration: Regeneration
@@ -43,6 +45,7 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
         bus=core.bus,
         blobs=open_blobs(settings.blobs_url),
         live=Live(settings.postgres_url),
+        keyring=Keyring(core.database),
         seal=Seal.of(settings.secret_key, settings.secret_key_file),
         prices=Prices(),
         regeneration=Regeneration(),

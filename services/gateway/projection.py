@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from services.gateway.statement import Booked, record_statement
-from services.gateway.store import audits, balances, deliveries, exports, images, jobs
+from services.gateway.store import audits, balances, deliveries, exports, images, jobs, uploads
 from services.gateway.store.audits import Audited
 from services.gateway.store.balances import Balance, TokensDecided
 from services.gateway.store.deliveries import Attempt
@@ -101,9 +101,10 @@ async def record_tokens(connection: Connection, decided: Sequence[TokensDecided]
     await jobs.lock_jobs(connection, job_ids)
     for each in decided:
         if each.held:
-            await jobs.mark_open(connection, each.job_id, each.run)
+            await jobs.mark_open(connection, each.job_id, each.run, each.available)
         elif each.run == 1:
-            await jobs.mark_declined(connection, each.job_id, each.run)
+            if await jobs.mark_declined(connection, each.job_id, each.run, each.available):
+                await uploads.delete_unpaid(connection, each.job_id)
         elif await jobs.mark_retry_declined(connection, each.job_id, each.run):
             again = await images.fail_again(connection, each.job_id)
             progress = Progress(failed=again["images"], items_ended=again["items"])

@@ -29,6 +29,16 @@ class Settings(SharedSettings):
     image_upload_rate: str = Field("30/60", pattern=RATE, description="calls/seconds: images uploaded")
     versions_rate: str = Field("100/60", pattern=RATE, description="calls/seconds: versions of an image looked at")
     upload_bytes_max: int = 200_000_000
+    source_bytes_max: int = Field(50_000_000, description="of an uploaded picture")
+    source_pixels_max: int = 50_000_000
+    source_frames_max: int = 500
+    batch_files_max: int = Field(20, description="pictures uploaded in one request")
+    batch_file_bytes_max: int = Field(10_485_760, description="of each of them")
+    batch_bytes_max: int = Field(52_428_800, description="of all of them")
+    album_images_max: int = Field(20, ge=1, description="images that one request has enhanced")
+    enhance_wait_seconds: float = Field(5, gt=0, description="for the ledger's word on an enhancement; then 503")
+    enhance_providers: tuple[str, ...] = Field(("local",), description="that a request may choose between")
+    streams_max: int = Field(5, ge=1, description="of a job's progress, open at once by an account")
     csv_rows_max: int = 1_000_000
     webhook_url: str | None = Field(
         None,

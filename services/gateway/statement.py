@@ -33,14 +33,14 @@ class Booked:
 
 
 async def record_statement(connection: Connection, booked: Sequence[Booked]) -> Sequence[Event]:
-    """Write the lines of what was booked, and wake those who wait for news of the accounts."""
+    """Write the lines of what was booked, and wake those who wait for news of the accounts or jobs."""
     events = [each.event for each in booked]
     about = sorted({event.job_id for event in events if not isinstance(event, TokensGranted)})
     known = {row["job_id"]: row for row in await transactions.list_jobs_of_lines(connection, about)} if about else {}
     lines = [line for event in events for line in lines_of(event, known)]
     if lines:
         await transactions.insert_lines(connection, lines)
-    await jobs.notify(connection, sorted({account_topic(event.account_id) for event in events}))
+    await jobs.notify(connection, [*{account_topic(event.account_id) for event in events}, *about])
     return ()
 
 

@@ -1,12 +1,14 @@
 """What acceptance tests share."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from deploy.local.stack import Stack
+from tests.album_callers import Callers, callers_of
 
 GatewayRows = Callable[..., Awaitable[list[dict[str, Any]]]]
 
@@ -23,3 +25,10 @@ def gateway_rows(stack: Stack) -> GatewayRows:
             await connection.close()
 
     return ask
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def callers(stack: Stack) -> AsyncIterator[Callers]:
+    """Who opens accounts with keys and tokens."""
+    async with callers_of(stack) as opened:
+        yield opened

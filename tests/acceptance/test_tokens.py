@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID, uuid4
 
 import httpx
@@ -12,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.stack import Stack
+from tests.callers import Caller, admin_client, new_caller
 from tests.command_line import CommandLine
-from tests.token_callers import account_of, opened_caller
 
 PERIOD_MS = 900_000
 BALANCE, TRANSACTIONS = "/api/tokens/balance", "/api/tokens/transactions"
@@ -22,20 +23,20 @@ Json = dict[str, Any]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def operator(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """An account with an admin key."""
-    async with await opened_caller(stack, admin=True) as client:
+async def operator(stack: Stack) -> AsyncIterator[Caller]:
+    """The operator."""
+    async with admin_client(stack) as client:
         yield client
 
 
 @pytest.fixture
-async def caller(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+async def caller(stack: Stack) -> AsyncIterator[Caller]:
     """An account of the test's own."""
-    async with await opened_caller(stack) as client:
+    async with await new_caller(stack) as client:
         yield client
 
 
-async def granted(operator: httpx.AsyncClient, account_id: str, key: str = "", **body: Any) -> httpx.Response:
+async def granted(operator: Caller, account_id: str, key: str = "", **body: Any) -> httpx.Response:
     """POST a grant, whatever the answer."""
     headers = {"Idempotency-Key": key} if key else None
     return await operator.post(f"/api/admin/accounts/{account_id}/grants", json=body, headers=headers)
@@ -48,7 +49,7 @@ async def told(client: httpx.AsyncClient, path: str, **query: Any) -> Json:
     return dict(answer.json())
 
 
-async def test_a_new_account_has_nothing_and_its_clock_runs(caller: httpx.AsyncClient) -> None:
+async def test_a_new_account_has_nothing_and_its_clock_runs(caller: Caller) -> None:
     found = await told(caller, BALANCE)
     since = datetime.now(UTC) - datetime.fromisoformat(found.pop("lastRegeneration"))
     until = found.pop("timeUntilNextRegenMs")
@@ -70,10 +71,8 @@ async def test_tokens_are_shown_to_those_with_a_key_alone(client: httpx.AsyncCli
         assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
 
 
-async def test_a_grant_shows_in_the_balance_and_in_the_statement(
-    operator: httpx.AsyncClient, caller: httpx.AsyncClient
-) -> None:
-    account_id = account_of(caller)
+async def test_a_grant_shows_in_the_balance_and_in_the_statement(operator: Caller, caller: Caller) -> None:
+    account_id = caller.account_id
     first = await granted(operator, account_id, amount=100)
     second = await granted(operator, account_id, amount=20, reason="purchase", note="order 4711")
     assert (first.status_code, second.status_code) == (201, 201)
@@ -98,8 +97,8 @@ async def test_a_grant_shows_in_the_balance_and_in_the_statement(
     assert (oldest["type"], oldest["amount"], oldest["balanceAfter"]) == ("EARN_BONUS", 100, 100)
 
 
-async def test_a_repeated_grant_is_given_once(operator: httpx.AsyncClient, caller: httpx.AsyncClient) -> None:
-    account_id, key = account_of(caller), str(uuid4())
+async def test_a_repeated_grant_is_given_once(operator: Caller, caller: Caller) -> None:
+    account_id, key = caller.account_id, str(uuid4())
     first = await granted(operator, account_id, key, amount=7)
     again = await granted(operator, account_id, key, amount=7)
     other = await granted(operator, account_id, key, amount=8)
@@ -109,28 +108,26 @@ async def test_a_repeated_grant_is_given_once(operator: httpx.AsyncClient, calle
     assert (await told(caller, TRANSACTIONS))["total"] == 1
 
 
-async def test_the_same_grant_many_times_at_once_is_given_once(
-    operator: httpx.AsyncClient, caller: httpx.AsyncClient
-) -> None:
+async def test_the_same_grant_many_times_at_once_is_given_once(operator: Caller, caller: Caller) -> None:
     key = str(uuid4())
-    answers = await asyncio.gather(*(granted(operator, account_of(caller), key, amount=3) for _ in range(6)))
+    answers = await asyncio.gather(*(granted(operator, caller.account_id, key, amount=3) for _ in range(6)))
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert len({answer.json()["grant_id"] for answer in answers if answer.status_code == 201}) == 1
     assert (await told(caller, BALANCE))["balance"] == 3
 
 
-async def test_different_grants_at_once_are_all_given(operator: httpx.AsyncClient, caller: httpx.AsyncClient) -> None:
-    answers = await asyncio.gather(*(granted(operator, account_of(caller), amount=1) for _ in range(10)))
+async def test_different_grants_at_once_are_all_given(operator: Caller, caller: Caller) -> None:
+    answers = await asyncio.gather(*(granted(operator, caller.account_id, amount=1) for _ in range(10)))
     assert [answer.status_code for answer in answers] == [201] * 10
     assert sorted(answer.json()["balance"] for answer in answers) == list(range(1, 11))
     lines = (await told(caller, TRANSACTIONS))["transactions"]
     assert [line["balanceAfter"] for line in lines] == list(range(10, 0, -1))
 
 
-async def test_a_statement_has_pages(operator: httpx.AsyncClient, caller: httpx.AsyncClient) -> None:
+async def test_a_statement_has_pages(operator: Caller, caller: Caller) -> None:
     for amount in (1, 2, 3):
-        assert (await granted(operator, account_of(caller), amount=amount)).status_code == 201
-    await granted(operator, account_of(caller), amount=4, reason="purchase")
+        assert (await granted(operator, caller.account_id, amount=amount)).status_code == 201
+    await granted(operator, caller.account_id, amount=4, reason="purchase")
 
     async def amounts(**query: Any) -> tuple[list[int], int]:
         page = await told(caller, TRANSACTIONS, **query)
@@ -153,54 +150,63 @@ async def test_a_statement_has_pages(operator: httpx.AsyncClient, caller: httpx.
     [{"limit": 0}, {"limit": 201}, {"limit": "x"}, {"offset": -1}, {"offset": 10**30}, {"type": "EARN"}, {"type": ""}],
     ids=str,
 )
-async def test_a_page_that_cannot_be_is_refused(caller: httpx.AsyncClient, query: Json) -> None:
+async def test_a_page_that_cannot_be_is_refused(caller: Caller, query: Json) -> None:
     answer = await caller.get(TRANSACTIONS, params=query)
     assert answer.status_code == 400
     assert answer.json().keys() == {"error"}
 
 
-async def test_what_an_account_has_is_nobody_elses_business(
-    stack: Stack, operator: httpx.AsyncClient, caller: httpx.AsyncClient
-) -> None:
-    account_id = account_of(caller)
+async def test_what_an_account_has_is_nobody_elses_business(stack: Stack, operator: Caller, caller: Caller) -> None:
+    account_id = caller.account_id
     assert (await granted(operator, account_id, amount=5)).status_code == 201
-    async with await opened_caller(stack) as stranger:
+    async with await new_caller(stack) as stranger:
         assert (await told(stranger, BALANCE))["balance"] == 0
         assert (await told(stranger, TRANSACTIONS))["total"] == 0
         for path in (f"/api/admin/accounts/{account_id}/balance", "/api/ledger/invariants"):
             assert (await stranger.get(path)).status_code == 403
-        assert (await granted(stranger, account_of(stranger), amount=5)).status_code == 403
+        assert (await granted(stranger, stranger.account_id, amount=5)).status_code == 403
 
 
-async def test_an_operator_sees_what_the_account_sees(operator: httpx.AsyncClient, caller: httpx.AsyncClient) -> None:
-    await granted(operator, account_of(caller), amount=9)
-    path = f"/api/admin/accounts/{account_of(caller)}"
+async def test_an_operator_sees_what_the_account_sees(operator: Caller, caller: Caller) -> None:
+    await granted(operator, caller.account_id, amount=9)
+    path = f"/api/admin/accounts/{caller.account_id}"
     seen, own = await told(operator, f"{path}/balance"), await told(caller, BALANCE)
     assert seen.pop("timeUntilNextRegenMs") >= own.pop("timeUntilNextRegenMs")
     assert seen == own
     assert await told(operator, f"{path}/transactions", limit=3) == await told(caller, TRANSACTIONS, limit=3)
 
 
-async def test_an_account_that_is_not_there_has_nothing_to_show(operator: httpx.AsyncClient) -> None:
-    path = "/api/admin/accounts/nobody"
+@pytest.mark.parametrize("account_id", ["nobody", "No%20Body", "%00", "x" * 100])
+async def test_an_account_that_is_not_there_has_nothing_to_show(operator: Caller, account_id: str) -> None:
+    path = f"/api/admin/accounts/{account_id}"
     answers = [await operator.get(f"{path}/balance"), await operator.get(f"{path}/transactions")]
-    for answer in [*answers, await granted(operator, "nobody", str(uuid4()), amount=1)]:
+    for answer in [*answers, await granted(operator, account_id, str(uuid4()), amount=1)]:
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json()["detail"] == "there is no account nobody"
+        assert answer.json()["detail"] == f"There is no account {unquote(account_id)}"
 
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"amount": 0}, {"amount": -1}, {"amount": 10**9 + 1}, {"amount": "5"}, {"amount": 1, "reason": "opening"}],
+    [
+        {},
+        {"amount": 0},
+        {"amount": -1},
+        {"amount": 10**9 + 1},
+        {"amount": "5"},
+        {"amount": 1, "reason": "opening"},
+        {"amount": 1, "note": "\x00"},
+        {"amount": 1, "note": "n" * 501},
+        {"amount": 1, "tokens": 1},
+    ],
     ids=str,
 )
-async def test_what_is_no_grant_is_refused(operator: httpx.AsyncClient, caller: httpx.AsyncClient, body: Json) -> None:
-    assert (await granted(operator, account_of(caller), **body)).status_code == 422
+async def test_what_is_no_grant_is_refused(operator: Caller, caller: Caller, body: Json) -> None:
+    assert (await granted(operator, caller.account_id, **body)).status_code == 422
 
 
-async def test_the_books_are_right(operator: httpx.AsyncClient, caller: httpx.AsyncClient) -> None:
-    await granted(operator, account_of(caller), amount=11)
+async def test_the_books_are_right(operator: Caller, caller: Caller) -> None:
+    await granted(operator, caller.account_id, amount=11)
     found = await told(operator, "/api/ledger/invariants")
     assert found["holds"]
     assert (found["violations_total"], found["violations"]) == (0, [])
@@ -210,12 +216,10 @@ async def test_the_books_are_right(operator: httpx.AsyncClient, caller: httpx.As
 
 
 async def test_the_command_line_gives_and_shows_tokens(
-    stack: Stack, operator: httpx.AsyncClient, tmp_path: Any
+    stack: Stack, operator: Caller, caller: Caller, tmp_path: Path
 ) -> None:
-    line = CommandLine(stack, tmp_path)
-    key = ("--admin-key", operator.headers["X-API-Key"])
-    async with AsyncExitStack() as opened:
-        account_id = account_of(await opened.enter_async_context(await opened_caller(stack)))
+    line, account_id = CommandLine(stack, tmp_path), caller.account_id
+    key = ("--admin-key", operator.key)
     given = line.run("tokens", "grant", account_id, "12", "--reason", "purchase", "--note", "[paid]", *key)
     assert given.stdout == f"{account_id} was given 12 tokens and has 12 to spend.\n", given.stderr
     assert "12 tokens" in line.run("tokens", "balance", account_id, *key).stdout
@@ -223,7 +227,6 @@ async def test_the_command_line_gives_and_shows_tokens(
     assert "EARN_PURCHASE" in history
     assert "[paid]" in history
     checked = line.run("tokens", "check", *key)
-    assert checked.returncode == 0
-    assert checked.stdout.count("ok") == 3
+    assert (checked.returncode, "violated" in checked.stdout) == (0, False)
     refused = line.run("tokens", "balance", "nobody", *key)
-    assert (refused.returncode, refused.stderr) == (1, "darkroom: there is no account nobody\n")
+    assert (refused.returncode, refused.stderr) == (1, "darkroom: There is no account nobody\n")

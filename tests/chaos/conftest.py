@@ -1,16 +1,30 @@
-"""A priced request with a webhook, under way."""
+"""A priced request with a webhook, under way; and a system whose accounts regenerate fast."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
 from deploy.local.stack import Stack
+from deploy.local.state import SERVICES
+from tests.album_callers import Callers, callers_of
 from tests.builders import Hooks, Site, product_csv, status_of, until_ended, upload
 from tests.eventually import eventually
 from tests.invariants import assert_consistent
+from tests.stacks import running_stack
 
 IMAGES = 300
 BAD = 10
 END_SECONDS_MAX = 90
+HEALTHY_SECONDS_MAX = 40
+EVERYTHING = (*SERVICES, "rabbitmq", "postgres")
+REGENERATION_SECONDS = 2
+ALBUM_SETTINGS = {
+    "DARKROOM_REGENERATION_SECONDS": str(REGENERATION_SECONDS),
+    "DARKROOM_REQUESTS_PER_HOUR": "0",
+    "DARKROOM_ENHANCE_RATE": "0/60",
+}
 
 
 class Ordeal:
@@ -60,3 +74,18 @@ async def ordeal(priced_stack: Stack, priced_client: httpx.AsyncClient, site: Si
     begun = Ordeal(priced_stack, priced_client, site, hooks)
     await begun.begin()
     return begun
+
+
+@pytest.fixture(scope="session")
+def album_stack() -> Iterator[Stack]:
+    """A system whose accounts get a token every other second, up to the cap, and may call as often as they like."""
+    with running_stack(settings=ALBUM_SETTINGS) as started:
+        yield started
+
+
+@pytest.fixture
+async def callers(album_stack: Stack) -> AsyncIterator[Callers]:
+    """Who opens accounts there, where everything is up again after the test before."""
+    assert await asyncio.to_thread(album_stack.wait_healthy, EVERYTHING, HEALTHY_SECONDS_MAX)
+    async with callers_of(album_stack) as opened:
+        yield opened

@@ -34,13 +34,14 @@ AS_SUBMITTED = """
     SET state = 'pending', digest = NULL, format = NULL, width = NULL, height = NULL, source_bytes = NULL,
         rendition_bytes = NULL, cache_hit = NULL, problem = NULL, detail = NULL, attempts = 0, fetch_seconds = NULL,
         enhance_seconds = NULL, ended_at = NULL;
-    TRUNCATE balances, deliveries, delivery_attempts;
+    TRUNCATE balances, transactions, deliveries, delivery_attempts;
 """
 
 ROWS = (
     "SELECT to_jsonb(jobs) - '{created_at,updated_at,completed_at}'::text[] AS row FROM jobs",
     "SELECT to_jsonb(images) - 'ended_at' AS row FROM images ORDER BY seq",
     "SELECT to_jsonb(balances) AS row FROM balances ORDER BY account_id",
+    "SELECT to_jsonb(transactions) - 'created_at' AS row FROM transactions ORDER BY account_id, version, line",
     "SELECT to_jsonb(deliveries) - 'created_at' AS row FROM deliveries ORDER BY delivery_id",
     "SELECT to_jsonb(delivery_attempts) AS row FROM delivery_attempts ORDER BY delivery_id, attempt",
 )

@@ -4,7 +4,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -17,6 +17,7 @@ from tests.eventually import eventually
 
 SHOP = "https://shop.example/hook"
 LOCAL = "http://127.0.0.1:8000"
+ADMIN_KEY, ACCOUNT = ".darkroom/admin.key", "acme"
 
 
 @pytest.fixture
@@ -39,7 +40,12 @@ class Commands:
 
     def __init__(self, shell: Shell, stack: Stack, receiver: str) -> None:
         self._shell = shell
-        self._places = {LOCAL: stack.urls.gateway, SHOP: f"{receiver}/hook/readme"}
+        self._places = {
+            LOCAL: stack.urls.gateway,
+            SHOP: f"{receiver}/hook/readme",
+            ADMIN_KEY: str(stack.home.admin_key_file),
+            ACCOUNT: f"acme-{uuid4().hex[:8]}",
+        }
         self._waiting = blocks("sh")
 
     @property
@@ -89,7 +95,21 @@ async def test_the_commands_of_the_readme_do_what_it_says(
     assert deliveries["webhook_url"] == f"{receiver}/hook/readme"
     secrets = commands.run("/secret")
     assert secrets.count("whsec_") >= 3
+
+    made, _, secret = commands.run("/api/admin/accounts").partition("}{")
+    assert json_of(made + "}")["name"] == "Acme Furniture"
+    assert json_of("{" + secret)["secret"] not in secrets
+    run_albums(commands, tmp_path)
     assert commands.left == []
+
+
+def run_albums(commands: Commands, folder: Path) -> None:
+    """The commands about albums, with a picture of ours."""
+    Image.new("RGB", (300, 200), "olive").save(folder / "photo.jpg")
+    assert '"totalCost":5' in commands.run("dry_run")
+    assert '"status": "COMPLETED"' in commands.run("/stream")
+    commands.run("enhanced.jpg")
+    assert Image.open(folder / "enhanced.jpg").size == (2048, 1365)
 
 
 async def test_the_verifier_of_the_readme_tells_genuine_messages_from_others(

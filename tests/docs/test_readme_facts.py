@@ -29,6 +29,11 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     Prices,
 )
 OF_THE_LOCAL_STACK = {"DARKROOM_HOME"}
+OF_THE_COMMAND_LINE = {
+    setting
+    for file in (ROOT / "client").rglob("*.py")
+    for setting in re.findall(r'"(DARKROOM_\w+)"', file.read_text(encoding="utf-8"))
+}
 
 
 def defaults() -> dict[str, str]:
@@ -49,7 +54,7 @@ def test_a_link_leads_somewhere(link: str) -> None:
 
 @pytest.mark.parametrize("setting", sorted({setting for setting in re.findall(r"DARKROOM_[A-Z_]+", TEXT)}))
 def test_a_setting_exists(setting: str) -> None:
-    assert setting in defaults().keys() | OF_THE_LOCAL_STACK
+    assert setting in defaults().keys() | OF_THE_LOCAL_STACK | OF_THE_COMMAND_LINE
 
 
 @pytest.mark.parametrize(("setting", "default"), [row for row in ROWS if row[1]])

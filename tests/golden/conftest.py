@@ -24,14 +24,14 @@ def known_loaders_only() -> None:
 
 @pytest.fixture
 def rendered(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], Path]]:
-    """Compress the bytes of a file; return the worker's answer and the path of the output."""
+    """Run an operation on the bytes of a file; return the worker's answer and the path of the output."""
     numbers = itertools.count()
 
-    def render(content: bytes, **params: Any) -> tuple[dict[str, Any], Path]:
+    def render(content: bytes, name: str = "compress", **params: Any) -> tuple[dict[str, Any], Path]:
         number = next(numbers)
         source, output = tmp_path / f"source-{number}", tmp_path / f"output-{number}"
         source.write_bytes(content)
-        operation, complete = plan_rendition({"operation": "compress", "params": params})
+        operation, complete = plan_rendition({"operation": name, "params": params})
         request = {"operation": operation, "params": complete, "source": str(source), "output": str(output)}
         return answer(request, SandboxLimits()), output
 
@@ -39,21 +39,31 @@ def rendered(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], Path]]:
 
 
 @pytest.fixture
-def compressed(rendered: Callable[..., tuple[dict[str, Any], Path]]) -> Callable[..., bytes]:
-    def compress(content: bytes, **params: Any) -> bytes:
-        said, output = rendered(content, **params)
+def made(rendered: Callable[..., tuple[dict[str, Any], Path]]) -> Callable[..., bytes]:
+    def make(content: bytes, name: str, **params: Any) -> bytes:
+        said, output = rendered(content, name, **params)
         assert "problem" not in said, said
         data = output.read_bytes()
         assert len(data) == said["bytes"]
         return data
 
-    return compress
+    return make
+
+
+@pytest.fixture
+def compressed(made: Callable[..., bytes]) -> Callable[..., bytes]:
+    return lambda content, **params: made(content, "compress", **params)
+
+
+@pytest.fixture
+def enhanced(made: Callable[..., bytes]) -> Callable[..., bytes]:
+    return lambda content, side, **params: made(content, "enhance", side=side, **params)
 
 
 @pytest.fixture
 def problem(rendered: Callable[..., tuple[dict[str, Any], Path]]) -> Problem:
-    def why(content: bytes, **params: Any) -> str:
-        said, output = rendered(content, **params)
+    def why(content: bytes, name: str = "compress", **params: Any) -> str:
+        said, output = rendered(content, name, **params)
         assert not output.exists()
         assert said.get("detail"), said
         return str(said["problem"])

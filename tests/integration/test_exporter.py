@@ -73,6 +73,26 @@ async def test_within_a_run_the_first_outcome_stands_and_a_success_for_ever(data
     assert await states(database, job) == [(0, 1, "failed", "http_404"), (1, 1, "succeeded", None)]
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("first", ["cancelled", "another"])
+@pytest.mark.parametrize("ended", ["enhanced", "failed"])
+async def test_a_cancellation_stands_whatever_else_is_heard_of_the_run(database, ports, ended, first, together) -> None:
+    job = Job(images_total=1)
+    events = [getattr(job, ended)(0), job.cancelled(0)]
+    if first == "cancelled":
+        events.reverse()
+    for group in [events] if together else [[event] for event in events]:
+        await hear(database, ports, *group)
+    assert await states(database, job) == [(0, 1, "cancelled", "cancelled")]
+
+
+async def test_a_cancellation_of_one_run_leaves_the_success_of_another(database, ports) -> None:
+    job = Job(images_total=1)
+    for event in (job.failed(0), job.enhanced(0, run=2), job.cancelled(0), job.cancelled(0, run=3)):
+        await hear(database, ports, event)
+    assert await states(database, job) == [(0, 2, "succeeded", None)]
+
+
 async def test_the_newest_run_and_the_newest_secrets_win(database, ports) -> None:
     job = Job(webhook=Webhook(url="https://new.example/", secrets_sealed=("new", "old"), secrets_version=2))
     earlier = Job(job_id=job.job_id, account_id=job.account_id, webhook=WEBHOOK)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -19,6 +20,8 @@ from shared.db import MIGRATIONS, Database, migrate
 from shared.envelope import new_id, new_traceparent
 from shared.events import Event
 from shared.facts import JobKind, Recipe
+from shared.outcome import Connection
+from tests.invariants import STATEMENTS_THAT_DO_NOT_ADD_UP
 from tests.token_events import Telling
 
 GATEWAY_MIGRATIONS = Path(projection.__file__).parent / "migrations"
@@ -232,3 +235,25 @@ async def test_captures_of_a_large_job_leave_no_lines(database: Database) -> Non
     lines, (balance,) = await told(database, telling.account_id)
     assert len(lines) == balance["transactions"] == 2
     assert (balance["balance"], balance["held"], balance["spent"]) == (5000, 0, 5000)
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM transactions", "UPDATE transactions SET amount = amount + 1"])
+async def test_a_statement_that_does_not_add_up_is_found(database: Database, change: str) -> None:
+    telling = Telling(f"changed-{uuid4()}")
+    telling.granted(100)
+    telling.granted(5)
+    await heard(database, telling.events)
+
+    async def found(connection: Connection) -> list[str]:
+        return [row["account_id"] for row in await connection.fetch(STATEMENTS_THAT_DO_NOT_ADD_UP)]
+
+    with pytest.raises(NothingIsKept):
+        async with database.transaction() as connection:
+            assert await found(connection) == []
+            await connection.execute(f"{change} WHERE account_id = $1 AND version = 1", telling.account_id)
+            assert await found(connection) == [telling.account_id]
+            raise NothingIsKept
+
+
+class NothingIsKept(Exception):
+    """What was changed is taken back."""

@@ -63,3 +63,16 @@ def test_every_service_has_a_health_port_of_its_own_but_the_gateway_uses_its_api
     ports = {program.name: program.environment["DARKROOM_HEALTH_PORT"] for program in programs(home, state, {})}
     assert ports.pop("gateway") == "0"
     assert len(set(ports.values())) == 4
+
+
+def test_only_the_gateway_is_told_where_the_admin_key_is(home: Home, state: State) -> None:
+    told = {program.name for program in programs(home, state, {}) if "admin.key" in str(program.environment)}
+    assert told == {"gateway"}
+
+
+def test_what_the_users_commands_call_with_is_for_no_service(
+    home: Home, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DARKROOM_ADMIN_KEY", "DARKROOM_API_KEY"):
+        monkeypatch.setenv(name, "dk_secret")
+    assert not any("dk_secret" in program.environment.values() for program in programs(home, state, {}))

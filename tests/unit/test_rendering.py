@@ -3,6 +3,7 @@
 import pytest
 
 from services.enhancer.domain import CompressParams, InvalidRecipe, fingerprint, is_local, plan_rendition
+from services.enhancer.engines.enhance import exact_size
 from services.enhancer.engines.failures import problem_of_decoder
 from services.enhancer.engines.vips import scaled
 from services.enhancer.worker_process import cause_of_death
@@ -11,6 +12,10 @@ from shared.errors import Permanent, Transient
 
 def compress(**params: object) -> dict[str, object]:
     return {"operation": "compress", "provider": "local", "params": params}
+
+
+def enhance(**params: object) -> dict[str, object]:
+    return {"operation": "enhance", "provider": "local", "params": params}
 
 
 def test_compress_defaults_to_the_products_door() -> None:
@@ -33,6 +38,16 @@ def test_invalid_params_are_refused_by_name(params: dict[str, object]) -> None:
     assert next(iter(params)) in caught.value.detail
 
 
+def test_enhance_takes_a_side_and_a_quality() -> None:
+    assert plan_rendition(enhance(side=1024)) == ("enhance", {"side": 1024, "quality": 95})
+
+
+@pytest.mark.parametrize("params", [{}, {"side": 0}, {"side": 4_097}, {"side": 9, "quality": 0}, {"side": 9, "max": 1}])
+def test_enhance_refuses_what_it_cannot_make(params: dict[str, object]) -> None:
+    with pytest.raises(InvalidRecipe):
+        plan_rendition(enhance(**params))
+
+
 @pytest.mark.parametrize("recipe", [{}, {"operation": "copy"}, {"operation": "os.system"}])
 def test_unknown_operations_are_refused(recipe: dict[str, object]) -> None:
     with pytest.raises(InvalidRecipe):
@@ -42,6 +57,8 @@ def test_unknown_operations_are_refused(recipe: dict[str, object]) -> None:
 def test_equal_recipes_share_a_fingerprint_however_they_are_written() -> None:
     written = [compress(), compress(quality=50), compress(format="jpeg", quality=50), {"operation": "compress"}]
     assert len({fingerprint(recipe) for recipe in written}) == 1
+    written = [enhance(side=9), enhance(quality=95, side=9), {"operation": "enhance", "params": {"side": 9}}]
+    assert len({fingerprint(recipe) for recipe in written}) == 1
 
 
 def test_every_difference_changes_the_fingerprint() -> None:
@@ -50,6 +67,9 @@ def test_every_difference_changes_the_fingerprint() -> None:
         compress(quality=51),
         compress(format="webp"),
         compress(max_side=100),
+        enhance(side=1024),
+        enhance(side=2048),
+        enhance(side=1024, quality=94),
         {"operation": "enhance", "provider": "autoenhance", "params": {}},
         {"operation": "enhance", "provider": "openai", "params": {}},
         {"operation": "enhance", "provider": "openai", "params": {"sky": True}},
@@ -60,10 +80,12 @@ def test_every_difference_changes_the_fingerprint() -> None:
 
 def test_fingerprints_are_stable_over_releases() -> None:
     assert fingerprint(compress()) == "4d1f5b96f845f37213b661f224f257a8"
+    assert fingerprint(enhance(side=1024)) == "410b12c70a699d821d59e44a69d149c9"
 
 
 def test_the_local_engine_knows_its_own_recipes() -> None:
     assert is_local(compress())
+    assert is_local(enhance(side=1024))
     assert not is_local({"operation": "enhance", "provider": "openai"})
     assert not is_local({"operation": "copy"})
 
@@ -84,6 +106,26 @@ def test_scaling_keeps_the_shape_and_never_enlarges(
     size: tuple[int, int], max_side: int | None, wanted: tuple[int, int] | None
 ) -> None:
     assert scaled(*size, max_side) == wanted
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "wanted"),
+    [
+        ((3000, 2000), 1024, (1024, 683)),
+        ((2000, 3000), 1024, (683, 1024)),
+        ((30, 20), 1024, (1024, 683)),
+        ((1024, 768), 1024, (1024, 768)),
+        ((500, 500), 2048, (2048, 2048)),
+        ((10_000, 1), 1024, (1024, 1)),
+        ((1, 10_000), 4096, (1, 4096)),
+        ((2_048, 5), 1024, (1024, 3)),
+        ((1, 1), 1, (1, 1)),
+    ],
+)
+def test_an_enhanced_picture_has_exactly_the_side_that_was_asked_for(
+    size: tuple[int, int], side: int, wanted: tuple[int, int]
+) -> None:
+    assert exact_size(*size, side) == wanted
 
 
 @pytest.mark.parametrize(

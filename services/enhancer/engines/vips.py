@@ -36,9 +36,8 @@ def allow_known_loaders_only() -> None:
     pyvips.block_untrusted_set(True)
 
 
-def open_picture(source: Path, found: Sniffed, max_side: int | None) -> Opened:
-    """Open as 8-bit sRGB or grey, upright, its first frame, the longest side at most `max_side` pixels."""
-    size = scaled(found.width, found.height, max_side)
+def open_picture(source: Path, found: Sniffed, size: tuple[int, int] | None) -> Opened:
+    """Open as 8-bit sRGB or grey, upright, its first frame, reduced to `size` (before it is turned upright)."""
     image = _load(source, found, size)
     orientation = image.get(ORIENTATION) if image.get_typeof(ORIENTATION) else 1
     as_stored = size is None and orientation == 1 and not needs_conversion(image)

@@ -4,15 +4,14 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from services.gateway import keys, rates
+from services.gateway import rates
 from services.gateway.api.envelopes import is_albums
 from services.gateway.api.problems import Refused
 from services.gateway.api.rate_headers import note_headers
-from services.gateway.keys import Caller
+from services.gateway.keys import LOCAL_ACCOUNT, Caller
 from services.gateway.ports import Ports
 from services.gateway.rates import HOUR_SECONDS, Policy
 
-LOCAL_ACCOUNT = "local"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 UNAUTHORIZED = "Unauthorized"
 REQUESTS = "requests"
@@ -73,8 +72,7 @@ async def _found(request: Request) -> Caller:
     key = _key_of(request)
     if key is None:
         return _anonymous(request)
-    async with ports_of(request).database.connection() as connection:
-        found = await keys.find_caller(connection, key)
+    found = await ports_of(request).keyring.find(key)
     if found is None:
         raise Refused(401, UNAUTHORIZED)
     return found
@@ -96,7 +94,8 @@ async def _count(request: Request, caller: Caller) -> None:
 
 
 def _key_of(request: Request) -> str | None:
-    if key := request.headers.get("x-api-key"):
+    key = request.headers.get("x-api-key")
+    if key is not None:
         return key
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None

@@ -1,7 +1,6 @@
 """Error answers: each door's own shape (envelopes.py), RFC 9457 problem details where no other system's is kept."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
@@ -11,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from services.gateway.api.envelopes import error_at, is_albums
+from services.gateway.api.envelopes import error_at, is_albums, is_own, problem
 from services.gateway.api.rate_headers import noted_headers
 from services.gateway.idempotency import KeyReused, StillRunning
 from shared.db import Unavailable
@@ -63,18 +62,22 @@ class UploadRefused(ErrorDetail):
 Responses = dict[int | str, dict[str, Any]]
 """Error answers of an operation, as its documentation names them."""
 
-UNAUTHORIZED: Responses = {401: {"model": ErrorDetail, "description": "An API key is needed"}}
+UNAUTHORIZED: Responses = {
+    401: {"model": ErrorDetail, "description": "An API key is needed, or the one that came is wrong"},
+    429: {"model": ErrorDetail, "description": "More than 1,000 requests within an hour; see Retry-After"},
+}
 UNKNOWN: Responses = {**UNAUTHORIZED, 404: {"model": ErrorDetail, "description": "No such request"}}
+
+
+def problems(descriptions: Mapping[int, str]) -> Responses:
+    """Errors that are answered with problem details, by their status."""
+    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    return {status: {"description": description, "content": content} for status, description in descriptions.items()}
 
 
 def conflict(description: str) -> Responses:
     """A 409 that is answered with problem details."""
-    return {
-        409: {
-            "description": description,
-            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-        }
-    }
+    return problems({409: description})
 
 
 class Refused(Exception):
@@ -111,20 +114,21 @@ async def answer_http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def answer_invalid(request: Request, error: Exception) -> Response:
-    """A body or parameter of the wrong shape: one sentence at the albums door, the framework's list elsewhere."""
+    """A body or parameter of the wrong shape: a sentence at the albums door and at ours, else the framework's list."""
     assert isinstance(error, RequestValidationError)
-    if not is_albums(request.url.path):
+    is_ours = is_own(request.url.path)
+    if not (is_ours or is_albums(request.url.path)):
         return await request_validation_exception_handler(request, error)
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-    return error_at(request.url.path, 400, f"{field}: {first['msg']}" if field else str(first["msg"]))
+    sentence = f"{field}: {first['msg']}" if field else str(first["msg"])
+    return error_at(request.url.path, 422 if is_ours else 400, sentence)
 
 
 async def answer_problem(_: Request, error: Exception) -> JSONResponse:
     """Problem details."""
     assert isinstance(error, ProblemRaised)
-    problem = Problem(title=HTTPStatus(error.status).phrase, status=error.status, detail=error.detail)
-    return JSONResponse(problem.model_dump(), error.status, error.headers, media_type="application/problem+json")
+    return problem(error.status, error.detail, error.headers)
 
 
 async def answer_key_reused(request: Request, error: Exception) -> JSONResponse:

@@ -1,15 +1,14 @@
 """The products door: result files and images, as downloads."""
 
 import re
-from contextlib import AsyncExitStack
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, JSONResponse, Response
-from starlette.background import BackgroundTask
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
 
+from services.gateway.api.blob_files import blob_response
 from services.gateway.api.callers import AccountOf, PortsOf
 from services.gateway.api.jobs import find_product_job
 from services.gateway.api.problems import UNAUTHORIZED, UNKNOWN, ErrorDetail, Refused
@@ -20,7 +19,6 @@ from shared import outbox
 from shared.envelope import new_id
 from shared.events import ExportRequested
 from shared.facts import FileFormat
-from shared.names import content_disposition, safe_name
 from shared.pictures import MEDIA_TYPES, extension_of
 
 router = APIRouter(tags=["products"])
@@ -59,6 +57,7 @@ IMAGE_NAME = re.compile(r"[a-z0-9_-]+\.(?:jpe?g|png|gif|webp|tiff|bmp|avif)")
 )
 async def download(
     request_id: str,
+    request: Request,
     format: Annotated[FileFormat, Query(description="`zip` holds the images with the CSV beside them")] = "csv",
     layout: Annotated[Literal["standard", "legacy"], Query(description="`legacy`: lists unquoted")] = "standard",
     account_id: str = AccountOf,
@@ -77,7 +76,7 @@ async def download(
     if export["state"] == "failed":
         raise Refused(500, "Error generating output CSV", problem=export["problem"], reason=export["detail"])
     name = f"processed_{job['file_name'].rpartition('.')[0]}.{format}"
-    return await blob_response(ports, export["digest"], FILE_TYPES[format], name)
+    return await blob_response(request, ports, export["digest"], FILE_TYPES[format], name)
 
 
 async def _request_export(ports: Ports, job: asyncpg.Record, file_format: FileFormat, layout: str) -> None:
@@ -119,7 +118,7 @@ async def _ended_export(
         404: {"model": ErrorDetail, "description": "No such image"},
     },
 )
-async def image(filename: str, account_id: str = AccountOf, ports: Ports = PortsOf) -> Response:
+async def image(filename: str, request: Request, account_id: str = AccountOf, ports: Ports = PortsOf) -> Response:
     """By the name in output URLs, `{uuid}.jpg`; served through the table, never by path."""
     name = filename.lower()
     if not IMAGE_NAME.fullmatch(name):
@@ -128,7 +127,7 @@ async def image(filename: str, account_id: str = AccountOf, ports: Ports = Ports
     found = await _find_rendition(ports, account_id, stem)
     if found is None or extension_of(found["format"]) != extension:
         raise Refused(404, f"Image {filename} not found")
-    return await blob_response(ports, found["digest"], MEDIA_TYPES[extension], name)
+    return await blob_response(request, ports, found["digest"], MEDIA_TYPES[extension], name)
 
 
 async def _find_rendition(ports: Ports, account_id: str, stem: str) -> asyncpg.Record | None:
@@ -138,19 +137,3 @@ async def _find_rendition(ports: Ports, account_id: str, stem: str) -> asyncpg.R
         return None
     async with ports.database.connection() as connection:
         return await images.find_rendition(connection, account_id, image_id)
-
-
-async def blob_response(ports: Ports, digest: str, media_type: str, name: str) -> Response:
-    """A blob as an attachment, with Range and the digest for an ETag."""
-    opened = AsyncExitStack()
-    path = await opened.enter_async_context(ports.blobs.local(digest))
-    return FileResponse(
-        path,
-        media_type=media_type,
-        headers={
-            "Content-Disposition": content_disposition(safe_name(name)),
-            "ETag": f'"{digest}"',
-            "X-Content-Type-Options": "nosniff",
-        },
-        background=BackgroundTask(opened.aclose),
-    )

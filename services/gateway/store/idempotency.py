@@ -20,13 +20,15 @@ async def claim_key(
         INSERT INTO idempotency_keys AS known (account_id, operation, key, fingerprint, owner)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (account_id, operation, key) DO UPDATE
-        SET owner = CASE WHEN known.status IS NULL AND known.fingerprint = excluded.fingerprint
+        SET owner = CASE WHEN known.status IS NULL AND known.job_id IS NULL
+                          AND known.fingerprint = excluded.fingerprint
                           AND known.started_at < now() - make_interval(secs => $6)
                          THEN excluded.owner ELSE known.owner END,
-            started_at = CASE WHEN known.status IS NULL AND known.fingerprint = excluded.fingerprint
+            started_at = CASE WHEN known.status IS NULL AND known.job_id IS NULL
+                               AND known.fingerprint = excluded.fingerprint
                                AND known.started_at < now() - make_interval(secs => $6)
                               THEN now() ELSE known.started_at END
-        RETURNING fingerprint, owner, status, answer
+        RETURNING fingerprint, owner, status, answer, job_id
         """,
         account_id,
         operation,
@@ -45,6 +47,16 @@ async def record_answer(connection: Connection, owner: UUID, status: int, answer
         "UPDATE idempotency_keys SET status = $2, answer = $3 WHERE owner = $1 RETURNING true", owner, status, answer
     )
     return bool(found)
+
+
+async def bind_job(connection: Connection, owner: UUID, job_id: UUID) -> None:
+    """The request became this job, which its answer is told from."""
+    await connection.execute("UPDATE idempotency_keys SET job_id = $2 WHERE owner = $1", owner, job_id)
+
+
+async def release_job(connection: Connection, job_id: UUID) -> None:
+    """Let the key go that stands for a job: the job came to nothing."""
+    await connection.execute("DELETE FROM idempotency_keys WHERE job_id = $1", job_id)
 
 
 async def release_key(connection: Connection, owner: UUID) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ class ImageEnded:
     attempts: int = 0
     fetch_seconds: float | None = None
     enhance_seconds: float | None = None
+    requested_at: datetime | None = None
 
 
 async def copy_images(connection: Connection, rows: AsyncIterator[bytes]) -> None:
@@ -63,11 +65,28 @@ async def mark_repeated(connection: Connection, job_id: UUID) -> None:
     )
 
 
+async def attach_uploads(connection: Connection, job_id: UUID, upload_ids: Sequence[UUID]) -> None:
+    """Note of a job's images, in their order, which uploads they are: their bytes outlive these."""
+    await connection.execute(
+        """
+        UPDATE images
+        SET upload_id = uploads.upload_id,
+            source_blob = jsonb_build_object('digest', uploads.digest, 'size_bytes', uploads.size_bytes,
+                                             'format', uploads.format, 'width', uploads.width,
+                                             'height', uploads.height)
+        FROM unnest($2::uuid[]) WITH ORDINALITY AS placed (upload_id, place) JOIN uploads USING (upload_id)
+        WHERE images.job_id = $1 AND images.seq = placed.place - 1
+        """,
+        job_id,
+        upload_ids,
+    )
+
+
 async def list_pending(connection: Connection, job_id: UUID, from_seq: int, limit: int) -> list[asyncpg.Record]:
     """The next images of a job that have not ended, in order."""
     return await connection.fetch(
         """
-        SELECT image_id, seq, item, item_key, item_name, position, item_size, source_url, repeated
+        SELECT image_id, seq, item, item_key, item_name, position, item_size, source_url, repeated, source_blob
         FROM images
         WHERE job_id = $1 AND seq >= $2 AND state = 'pending'
         ORDER BY seq
@@ -98,11 +117,13 @@ async def mark_ended(connection: Connection, images: Sequence[ImageEnded]) -> li
         SET state = ended.state::image_state, digest = ended.digest, format = ended.format, width = ended.width,
             height = ended.height, source_bytes = ended.source_bytes, rendition_bytes = ended.rendition_bytes,
             cache_hit = ended.cache_hit, problem = ended.problem, detail = ended.detail, attempts = ended.attempts,
-            fetch_seconds = ended.fetch_seconds, enhance_seconds = ended.enhance_seconds, ended_at = now()
+            fetch_seconds = ended.fetch_seconds, enhance_seconds = ended.enhance_seconds,
+            requested_at = ended.requested_at, ended_at = now()
         FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::int[], $8::bigint[],
-                    $9::bigint[], $10::bool[], $11::text[], $12::text[], $13::int[], $14::real[], $15::real[])
+                    $9::bigint[], $10::bool[], $11::text[], $12::text[], $13::int[], $14::real[], $15::real[],
+                    $16::timestamptz[])
              AS ended (image_id, run, state, digest, format, width, height, source_bytes, rendition_bytes, cache_hit,
-                       problem, detail, attempts, fetch_seconds, enhance_seconds)
+                       problem, detail, attempts, fetch_seconds, enhance_seconds, requested_at)
         WHERE images.image_id = ended.image_id AND images.run = ended.run AND images.state = 'pending'
         RETURNING images.job_id, images.seq, images.position, images.item_size, images.state::text AS state,
                   images.source_bytes, images.rendition_bytes
@@ -110,7 +131,7 @@ async def mark_ended(connection: Connection, images: Sequence[ImageEnded]) -> li
         *_columns(
             images,
             "image_id", "run", "state", "digest", "format", "width", "height", "source_bytes", "rendition_bytes",
-            "cache_hit", "problem", "detail", "attempts", "fetch_seconds", "enhance_seconds",
+            "cache_hit", "problem", "detail", "attempts", "fetch_seconds", "enhance_seconds", "requested_at",
         ),
     )  # fmt: skip
 

@@ -26,6 +26,11 @@ class NewJob:
     traceparent: str
     images_total: int
     items_total: int
+    reference: str | None = None
+    album_id: UUID | None = None
+    tier: str | None = None
+    in_flight_max: int | None = None
+    door_facts: str | None = None
 
 
 @dataclass(slots=True)
@@ -41,14 +46,16 @@ class Progress:
     rendition_bytes: int = 0
 
 
-async def insert_job(connection: Connection, job: NewJob) -> asyncpg.Record:
-    """Accept a job; work with a price waits for its tokens."""
-    row = await connection.fetchrow(
+async def insert_job(connection: Connection, job: NewJob) -> asyncpg.Record | None:
+    """Accept a job; work with a price waits for its tokens. None: another job has its reference."""
+    return await connection.fetchrow(
         """
         INSERT INTO jobs (job_id, account_id, kind, state, recipe, price_tokens, webhook_url, webhook_secret_sealed,
-                          file_name, traceparent, images_total, items_total)
+                          file_name, traceparent, images_total, items_total, reference, album_id, tier, in_flight_max,
+                          door_facts)
         VALUES ($1, $2, $3, CASE WHEN $5 > 0 THEN 'awaiting_tokens' ELSE 'open' END::job_state, $4, $5, $6, $7, $8, $9,
-                $10, $11)
+                $10, $11, $12, $13, $14, $15, $16)
+        ON CONFLICT (reference) DO NOTHING
         RETURNING *
         """,
         job.job_id,
@@ -62,9 +69,12 @@ async def insert_job(connection: Connection, job: NewJob) -> asyncpg.Record:
         job.traceparent,
         job.images_total,
         job.items_total,
+        job.reference,
+        job.album_id,
+        job.tier,
+        job.in_flight_max,
+        job.door_facts,
     )
-    assert row is not None
-    return row
 
 
 async def find_job(connection: Connection, account_id: str, job_id: UUID) -> asyncpg.Record | None:
@@ -104,7 +114,12 @@ async def list_to_dispatch(connection: Connection) -> list[asyncpg.Record]:
 async def advance(connection: Connection, job_id: UUID, next_seq: int, in_flight: int) -> None:
     """Note that the job's images before `next_seq` were let in, `in_flight` more than before."""
     await connection.execute(
-        "UPDATE jobs SET next_seq = $2, in_flight = in_flight + $3, updated_at = now() WHERE job_id = $1",
+        """
+        UPDATE jobs
+        SET next_seq = $2, in_flight = in_flight + $3, updated_at = now(),
+            advanced_at = CASE WHEN $3 > 0 THEN now() ELSE advanced_at END
+        WHERE job_id = $1
+        """,
         job_id,
         next_seq,
         in_flight,
@@ -155,30 +170,36 @@ async def mark_completed(connection: Connection, job_ids: Sequence[UUID]) -> lis
     )
 
 
-async def mark_open(connection: Connection, job_id: UUID, run: int) -> UUID | None:
-    """The run's tokens are held: let its images in."""
+async def mark_open(connection: Connection, job_id: UUID, run: int, available: int | None) -> UUID | None:
+    """The run's tokens are held: let its images in. What is available after that is kept for the door's answer."""
     found: UUID | None = await connection.fetchval(
         """
-        UPDATE jobs SET state = 'open', updated_at = now()
+        UPDATE jobs
+        SET state = 'open', updated_at = now(),
+            door_facts = door_facts || jsonb_build_object('new_balance', $3::bigint)
         WHERE job_id = $1 AND run = $2 AND state = 'awaiting_tokens'
         RETURNING job_id
         """,
         job_id,
         run,
+        available,
     )
     return found
 
 
-async def mark_declined(connection: Connection, job_id: UUID, run: int) -> UUID | None:
+async def mark_declined(connection: Connection, job_id: UUID, run: int, available: int | None) -> UUID | None:
     """The account cannot pay for the run: none of its images will be let in."""
     found: UUID | None = await connection.fetchval(
         """
-        UPDATE jobs SET state = 'cancelling', problem = 'tokens_declined', updated_at = now()
+        UPDATE jobs
+        SET state = 'cancelling', problem = 'tokens_declined', updated_at = now(),
+            door_facts = door_facts || jsonb_build_object('available', $3::bigint)
         WHERE job_id = $1 AND run = $2 AND state = 'awaiting_tokens'
         RETURNING job_id
         """,
         job_id,
         run,
+        available,
     )
     return found
 
