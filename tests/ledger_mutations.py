@@ -73,7 +73,7 @@ def notices(tree: Path, url: str, mutant: Mutant) -> str | None:
 
 def first_red(tree: Path, url: str) -> str | None:
     """The first test that fails in the tree, or what else went wrong."""
-    command = [sys.executable, "-m", "pytest", "-x", "--tb=no", "-rfE", *TESTS]
+    command = [sys.executable, "-m", "pytest", "-x", "--tb=no", "-rfE", "--timeout=60", *TESTS]
     environment = os.environ | FEW | {"DARKROOM_TEST_POSTGRES_URL": url}
     try:
         done = subprocess.run(

@@ -14,6 +14,7 @@ from services.fetcher.settings import Settings as FetcherSettings
 from services.gateway.settings import Settings as GatewaySettings
 from services.ledger.settings import Settings as LedgerSettings
 from shared.prices import Prices
+from shared.regeneration import Regeneration
 from tests.docs.readme import README, ROOT
 
 TEXT = README.read_text(encoding="utf-8")
@@ -27,6 +28,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     ExporterSettings,
     LedgerSettings,
     Prices,
+    Regeneration,
 )
 OF_THE_LOCAL_STACK = {"DARKROOM_HOME"}
 OF_THE_COMMAND_LINE = {
@@ -42,7 +44,8 @@ def defaults() -> dict[str, str]:
     for settings in SETTINGS:
         for name, field in settings.model_fields.items():
             alias = field.validation_alias
-            variable = alias if isinstance(alias, str) else f"DARKROOM_{name.upper()}"
+            prefix = settings.model_config["env_prefix"]
+            variable = alias if isinstance(alias, str) else f"{prefix}{name.upper()}"
             found[variable] = "" if field.is_required() or field.default is None else str(field.get_default())
     return found
 
