@@ -58,9 +58,8 @@ async def settle(connection: Connection, outcomes: Sequence[Settlement]) -> Sequ
     runs: set[tuple[UUID, int]] = {(outcome.job_id, outcome.run) for outcome in outcomes}
     if await hold_store.count_missing_holds(connection, runs):
         raise NotYet("hold not there yet", seconds=HOLD_WAIT_SECONDS)
-    ended = domain.outcomes_of(outcomes)
-    settled = await settlements.insert_settlements(connection, ended)
-    cancelled = [outcome for outcome in ended if outcome.result == "cancelled"]
+    settled = await settlements.insert_settlements(connection, domain.outcomes_of(outcomes))
+    cancelled = [outcome for outcome in outcomes if outcome.result == "cancelled"]
     reversals = await settlements.reverse_settlements(connection, cancelled) if cancelled else []
     moved = [postings.transfer_of_capture(run) for run in settled if run.succeeded]
     moved += [transfer for run in reversals for transfer in postings.transfers_of_refund(run)]

@@ -90,6 +90,17 @@ async def test_every_order_of_endings_has_one_end(ledger, run, order, together) 
     assert await balance(ledger, run.account_id) == (10 - captured, 3)
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(ENDINGS, 2)), ids="-".join)
+@pytest.mark.parametrize("before", ENDINGS)
+async def test_two_endings_in_one_batch_meet_an_earlier_one(ledger, run, before, order) -> None:
+    await hear(ledger, TERMS, getattr(run, before)(0))
+    await hear(ledger, TERMS, *[getattr(run, ending)(0) for ending in order])
+    expected = "cancelled" if before == "enhanced" and "cancelled" in order else before.replace("enhanced", "succeeded")
+    assert await result_of(ledger, run) == expected
+    captured = 3 if expected == "succeeded" else 0
+    assert await hold_of(ledger, run) == (captured, 3 - captured, "held")
+
+
 async def test_of_a_declined_run_nothing_comes_back(ledger) -> None:
     dear = Run(f"account-{uuid4()}", images_total=1, price_tokens=11)
     await hear(ledger, TERMS, dear.submitted())
