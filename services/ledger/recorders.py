@@ -25,13 +25,13 @@ async def open_accounts(connection: Connection, accounts: Sequence[Account]) -> 
     clocks = await account_store.lock_accounts(connection, {account.account_id for account in accounts})
     opening = domain.opening_grants(opened, accounts)
     empty = sorted(opened - {given.account_id for given in opening})
-    regenerated = await _regenerate(connection, clocks, accounts)
+    regenerated = await regenerate(connection, clocks, accounts)
     told = await _post(connection, [postings.of_opening(account_id) for account_id in empty])
     return [*told, *await grant(connection, [*opening, *regenerated])]
 
 
-async def _regenerate(connection: Connection, clocks: Sequence[Clock], accounts: Sequence[Account]) -> list[Grant]:
-    """Move the clocks that are due; what they give."""
+async def regenerate(connection: Connection, clocks: Sequence[Clock], accounts: Sequence[Account]) -> list[Grant]:
+    """Move the clocks that are due; what they give: nothing when they were moved since they were seen."""
     moves = domain.clock_moves(clocks, accounts)
     moved = await account_store.move_clocks(connection, moves) if moves else set()
     return domain.regeneration_grants(move for move in moves if move.account_id in moved)

@@ -68,6 +68,11 @@ async def test_what_was_captured_for_a_cancelled_image_comes_back_once(ledger, r
     assert [tuple(entry) for entry in entries] == [(key, REVENUE, -3), (key, run.account_id, 3)]
 
 
+async def test_an_image_that_succeeds_and_is_cancelled_in_one_batch_is_only_voided(ledger, run) -> None:
+    (voided,) = await hear(ledger, TERMS, run.enhanced(0), run.cancelled(0))
+    assert (voided.result, voided.amount, voided.balance, voided.held) == ("cancelled", 3, 10, 3)
+
+
 async def test_a_settled_run_stays_settled_when_an_image_of_it_is_reversed(ledger, run) -> None:
     await hear(ledger, TERMS, run.enhanced(0), run.enhanced(1))
     assert await hold_of(ledger, run) == (6, 0, "settled")
