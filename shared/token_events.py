@@ -73,7 +73,7 @@ GrantReason = Literal["opening", "regeneration", "purchase", "bonus"]
 
 
 class TokensGranted(TokenEvent):
-    """An account was given tokens."""
+    """An account was given tokens; one that is opened without any is told with an amount of 0."""
 
     type: ClassVar[str] = "tokens.granted.v1"
     reason: GrantReason = "bonus"

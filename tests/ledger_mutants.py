@@ -271,6 +271,11 @@ DECISIONS = [
         ("a clock that another moved gives nothing", "(move for move in moves if move.account_id in moved)", "(moves)"),
         ("a run is asked for once in a batch", "list(by_run.values())", "holds"),
         ("an outcome counts once in a batch", "domain.outcomes_of(outcomes)", "list(outcomes)"),
+        (
+            "a cancellation counts whatever came before it",
+            "for outcome in outcomes if outcome.r",
+            "for outcome in domain.outcomes_of(outcomes) if outcome.r",
+        ),
         ("what regenerated comes before all else", "[*opening, *regenerated]", "[*opening]"),
     ),
     *_of(

@@ -25,13 +25,13 @@ async def open_accounts(connection: Connection, accounts: Sequence[Account]) -> 
     clocks = await account_store.lock_accounts(connection, {account.account_id for account in accounts})
     opening = domain.opening_grants(opened, accounts)
     empty = sorted(opened - {given.account_id for given in opening})
-    regenerated = await _regenerate(connection, clocks, accounts)
+    regenerated = await regenerate(connection, clocks, accounts)
     told = await _post(connection, [postings.of_opening(account_id) for account_id in empty])
     return [*told, *await grant(connection, [*opening, *regenerated])]
 
 
-async def _regenerate(connection: Connection, clocks: Sequence[Clock], accounts: Sequence[Account]) -> list[Grant]:
-    """Move the clocks that are due; what they give."""
+async def regenerate(connection: Connection, clocks: Sequence[Clock], accounts: Sequence[Account]) -> list[Grant]:
+    """Move the clocks that are due; what they give: nothing when they were moved since they were seen."""
     moves = domain.clock_moves(clocks, accounts)
     moved = await account_store.move_clocks(connection, moves) if moves else set()
     return domain.regeneration_grants(move for move in moves if move.account_id in moved)
@@ -58,9 +58,8 @@ async def settle(connection: Connection, outcomes: Sequence[Settlement]) -> Sequ
     runs: set[tuple[UUID, int]] = {(outcome.job_id, outcome.run) for outcome in outcomes}
     if await hold_store.count_missing_holds(connection, runs):
         raise NotYet("hold not there yet", seconds=HOLD_WAIT_SECONDS)
-    ended = domain.outcomes_of(outcomes)
-    settled = await settlements.insert_settlements(connection, ended)
-    cancelled = [outcome for outcome in ended if outcome.result == "cancelled"]
+    settled = await settlements.insert_settlements(connection, domain.outcomes_of(outcomes))
+    cancelled = [outcome for outcome in outcomes if outcome.result == "cancelled"]
     reversals = await settlements.reverse_settlements(connection, cancelled) if cancelled else []
     moved = [postings.transfer_of_capture(run) for run in settled if run.succeeded]
     moved += [transfer for run in reversals for transfer in postings.transfers_of_refund(run)]

@@ -37,7 +37,7 @@ REFUSED = {
     "entries_emptied": ("TRUNCATE entries", "append-only"),
     "transfers_changed": ("UPDATE transfers SET note = ''", "append-only"),
     "transfers_deleted": ("DELETE FROM transfers", "append-only"),
-    "transfers_emptied": ("TRUNCATE transfers CASCADE", "append-only"),
+    "transfers_emptied": ("TRUNCATE transfers CASCADE", "transfers is append-only"),
     "holds_deleted": ("DELETE FROM holds", "append-only"),
     "holds_emptied": ("TRUNCATE holds", "append-only"),
     "settlements_deleted": ("DELETE FROM settlements", "append-only"),

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4, uuid5
 import pytest
 import uvloop
 from hypothesis import HealthCheck, Phase, settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from services.ledger.domain import Terms
 from shared.db import Database
@@ -38,9 +38,10 @@ EXAMPLES = int(os.environ.get("DARKROOM_TEST_LEDGER_EXAMPLES", "2000"))
 STEPS = int(os.environ.get("DARKROOM_TEST_LEDGER_STEPS", "50"))
 PHASES = (Phase.generate, Phase.shrink)[: int(os.environ.get("DARKROOM_TEST_LEDGER_PHASES", "2"))]
 SECONDS_MAX = 1_800
-REGENERATION = Regeneration(seconds=900, tokens_max=12)
-TERMS = Terms(REGENERATION, opening_tokens=10)
+REGENERATION = Regeneration(seconds=900, tokens_max=24)
+TERMS = Terms(REGENERATION, opening_tokens=20)
 ACCOUNTS = ("a", "b", "c")
+BATCH = 8
 LATE_SECONDS_MAX = 60
 """So far the clock may be behind the model's, which does not count the time that the test itself takes."""
 
@@ -72,6 +73,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.said.append(event)
         self.undelivered.append(event)
 
+    @initialize(images=st.integers(1, 4), price=st.integers(1, 2))
+    def begin(self, images: int, price: int) -> None:
+        """Most of what can happen happens to a run that is held."""
+        self.submit(ACCOUNTS[0], images, price)
+        self.deliver_batch(self.said)
+
     @rule(account=st.sampled_from(ACCOUNTS), event=st.sampled_from((AccountOpened, RegenerationRequested)))
     def touch(self, account: str, event: type[Event]) -> None:
         self.say(event(account_id=account))
@@ -92,12 +99,20 @@ class LedgerMachine(RuleBasedStateMachine):
         self.runs.append(again)
         self.say(again.submitted())
 
-    @precondition(lambda self: any(run.images_total for run in self.runs))
     @rule(data=st.data(), ending=st.sampled_from(("enhanced", "failed", "cancelled")))
     def end(self, data: st.DataObject, ending: str) -> None:
         run = data.draw(st.sampled_from([run for run in self.runs if run.images_total]))
         at = data.draw(st.lists(st.integers(0, run.images_total - 1), min_size=1, max_size=4, unique=True))
         for event in [run.cancelled(*at)] if ending == "cancelled" else [getattr(run, ending)(place) for place in at]:
+            self.say(event)
+
+    @rule(data=st.data(), succeeded_first=st.booleans())
+    def race(self, data: st.DataObject, succeeded_first: bool) -> None:
+        """An image succeeds while it is cancelled."""
+        run = data.draw(st.sampled_from([run for run in self.runs if run.images_total]))
+        place = data.draw(st.integers(0, run.images_total - 1))
+        said = [run.enhanced(place), run.cancelled(place)]
+        for event in said if succeeded_first else said[::-1]:
             self.say(event)
 
     @rule(account=st.sampled_from(ACCOUNTS), amount=st.integers(1, 9), key=st.integers(0, 4))
@@ -116,7 +131,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.said)
     @rule(data=st.data())
     def deliver(self, data: st.DataObject) -> None:
-        self.deliver_batch(data.draw(st.lists(st.sampled_from(self.said), min_size=1, max_size=8)))
+        self.deliver_batch(data.draw(st.lists(st.sampled_from(self.said), min_size=1, max_size=BATCH)))
 
     @precondition(lambda self: self.undelivered)
     @rule(size=st.integers(1, 12))
@@ -146,8 +161,10 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.model.book(events) == booked
 
     def teardown(self) -> None:
-        self.deliver_batch(self.undelivered)
-        self.deliver_batch(self.undelivered)
+        for _ in ("those that wait for a later one", "and these"):
+            left = self.undelivered
+            for start in range(0, len(left), BATCH):
+                self.deliver_batch(left[start : start + BATCH])
         assert self.undelivered == []
         self.audit()
         self.compare_books()

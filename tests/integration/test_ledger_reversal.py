@@ -68,6 +68,11 @@ async def test_what_was_captured_for_a_cancelled_image_comes_back_once(ledger, r
     assert [tuple(entry) for entry in entries] == [(key, REVENUE, -3), (key, run.account_id, 3)]
 
 
+async def test_an_image_that_succeeds_and_is_cancelled_in_one_batch_is_only_voided(ledger, run) -> None:
+    (voided,) = await hear(ledger, TERMS, run.enhanced(0), run.cancelled(0))
+    assert (voided.result, voided.amount, voided.balance, voided.held) == ("cancelled", 3, 10, 3)
+
+
 async def test_a_settled_run_stays_settled_when_an_image_of_it_is_reversed(ledger, run) -> None:
     await hear(ledger, TERMS, run.enhanced(0), run.enhanced(1))
     assert await hold_of(ledger, run) == (6, 0, "settled")
@@ -88,6 +93,17 @@ async def test_every_order_of_endings_has_one_end(ledger, run, order, together) 
     captured = 3 if expected == "succeeded" else 0
     assert await hold_of(ledger, run) == (captured, 3 - captured, "held")
     assert await balance(ledger, run.account_id) == (10 - captured, 3)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(ENDINGS, 2)), ids="-".join)
+@pytest.mark.parametrize("before", ENDINGS)
+async def test_two_endings_in_one_batch_meet_an_earlier_one(ledger, run, before, order) -> None:
+    await hear(ledger, TERMS, getattr(run, before)(0))
+    await hear(ledger, TERMS, *[getattr(run, ending)(0) for ending in order])
+    expected = "cancelled" if before == "enhanced" and "cancelled" in order else before.replace("enhanced", "succeeded")
+    assert await result_of(ledger, run) == expected
+    captured = 3 if expected == "succeeded" else 0
+    assert await hold_of(ledger, run) == (captured, 3 - captured, "held")
 
 
 async def test_of_a_declined_run_nothing_comes_back(ledger) -> None:

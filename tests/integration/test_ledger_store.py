@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from services.ledger.domain import Change, ClockMove, Settlement, Terms, Transfer
+from services.ledger import recorders
+from services.ledger.domain import Change, Clock, ClockMove, Settlement, Terms, Transfer
 from services.ledger.store import accounts, settlements, transfers
 from shared.db import Database
 from shared.errors import NotYet
@@ -46,6 +47,15 @@ async def test_a_clock_is_moved_only_from_where_it_stands(ledger) -> None:
         assert await accounts.move_clocks(connection, [moved]) == set()
         await connection.execute("SET LOCAL session_replication_role = replica")
         await connection.execute("UPDATE accounts SET regenerated_at = $2 WHERE account_id = $1", account, stands)
+
+
+async def test_a_clock_that_was_moved_since_it_was_seen_gives_nothing(ledger) -> None:
+    (account,) = await opened(ledger, "a")
+    stands = await clock_of(ledger, account)
+    seen = Clock(account, 0, stands - timedelta(minutes=30), stands)
+    async with ledger.transaction() as connection:
+        assert await recorders.regenerate(connection, [seen], [TERMS.known(account)]) == []
+    assert await clock_of(ledger, account) == stands
 
 
 async def test_a_move_of_one_clock_leaves_the_others_alone(ledger) -> None:
