@@ -13,11 +13,13 @@ from deploy.local.stack import Stack
 from tests.brokers import create_database, drop_database, running_postgres, running_rabbitmq
 from tests.builders import Hooks, Site
 from tests.eventually import eventually
-from tests.stacks import log_tails, running_program, running_stack
+from tests.stacks import keep_to_own_ports, log_tails, running_program, running_stack
 
 ANSWER_SECONDS_MAX = 40
 START_SECONDS_MAX = 20
 OPENING_TOKENS = 12_000
+
+keep_to_own_ports()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Stacks, origins and receivers as processes of the tests' own, ended whatever happens."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -37,7 +38,18 @@ SETTINGS = {
 
 NO_SETTINGS: Mapping[str, str] = {}
 
+FIRST_PORT, PORTS = 20_000, 12_000
+
 running: list[Stack] = []
+
+
+def keep_to_own_ports() -> None:
+    """Of several test processes at once each takes ports from a range of its own."""
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if worker:
+        width = PORTS // workers
+        first = FIRST_PORT + int(worker.removeprefix("gw")) * width
+        os.environ["DARKROOM_LOCAL_PORTS"] = f"{first}-{first + width - 1}"
 
 
 def free_port() -> int:

@@ -28,8 +28,11 @@ def _run(command: list[str]) -> None:
     raise typer.Exit(subprocess.run(command, check=False, cwd=CHECKOUT).returncode)
 
 
+IN_TWO_PROCESSES = ("-n", "2", "--dist", "loadfile")
+
+
 def test(context: typer.Context) -> None:
-    """Run the tests; arguments go to pytest.
+    """Run the tests, in two processes, each with stacks of its own; arguments go to pytest (`-n 0`: in one).
 
     [bold]Examples[/bold]
 
@@ -37,7 +40,7 @@ def test(context: typer.Context) -> None:
 
       ./darkroom test tests/unit -k retry
     """
-    _run(_python("-m", "pytest", *context.args))
+    _run(_python("-m", "pytest", *IN_TWO_PROCESSES, *context.args))
 
 
 def bench(context: typer.Context) -> None:

@@ -3,13 +3,26 @@
 A port from that range could be taken by any client in the seconds in which a killed broker restarts.
 """
 
+import os
 import random
+import re
 import socket
 from collections.abc import Iterable
 
+from deploy.local.errors import StackError
+
 LOOPBACK = "127.0.0.1"
-PORTS = range(20_000, 32_000)
+USUAL = "20000-31999"
 TRIES_MAX = 500
+
+
+def allowed() -> range:
+    """The ports to choose from: DARKROOM_LOCAL_PORTS, so that stacks that start at the same time never meet."""
+    named = os.environ.get("DARKROOM_LOCAL_PORTS") or USUAL
+    matched = re.fullmatch(r"(\d{4,5})-(\d{4,5})", named)
+    if matched is None or not 1024 <= int(matched[1]) < int(matched[2]) <= 65_535:
+        raise StackError(f"DARKROOM_LOCAL_PORTS={named} is no range of ports like {USUAL}.")
+    return range(int(matched[1]), int(matched[2]) + 1)
 
 
 def is_free(port: int) -> bool:
@@ -27,7 +40,8 @@ def is_free(port: int) -> bool:
 def choose(names: Iterable[str], wished: dict[str, list[int]], chance: random.Random) -> dict[str, int]:
     """One free port per name: the first of its wishes that is free, else a random one; all distinct."""
     chosen: dict[str, int] = {}
+    ports = allowed()
     for name in names:
-        candidates = [*wished.get(name, []), *(chance.choice(PORTS) for _ in range(TRIES_MAX))]
+        candidates = [*wished.get(name, []), *(chance.choice(ports) for _ in range(TRIES_MAX))]
         chosen[name] = next(port for port in candidates if port not in chosen.values() and is_free(port))
     return chosen

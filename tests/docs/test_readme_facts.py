@@ -30,7 +30,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     Prices,
     Regeneration,
 )
-OF_THE_LOCAL_STACK = {"DARKROOM_HOME"}
+OF_THE_LOCAL_STACK = {"DARKROOM_HOME", "DARKROOM_LOCAL_PORTS"}
 OF_THE_COMMAND_LINE = {
     setting
     for file in (ROOT / "client").rglob("*.py")
