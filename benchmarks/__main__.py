@@ -1,4 +1,4 @@
-"""`./darkroom bench`: how fast the system is, and whether `enhance` helps; all of it, or what is named."""
+"""`./darkroom bench`: how fast the system and its ledger are, and whether `enhance` helps; all, or what is named."""
 
 import json
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import enhancement, throughput, workload
+from benchmarks import enhancement, ledger, throughput, workload
 from deploy.local.state import CHECKOUT
 
 RESULTS = CHECKOUT / "benchmarks" / "results"
@@ -20,6 +20,7 @@ class Benchmark(StrEnum):
     """What can be measured."""
 
     THROUGHPUT = "throughput"
+    LEDGER = "ledger"
     ENHANCEMENT = "enhancement"
 
 
@@ -33,11 +34,13 @@ def main(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Where the JSON goes.")] = None,
 ) -> None:
-    """Run benchmarks: throughput (on a quiet machine, with a stack of its own) and enhancement."""
+    """Run benchmarks: throughput and ledger (on a quiet machine, with servers of their own), and enhancement."""
     chosen = which or list(Benchmark)
     found: dict[str, Any] = {}
     if Benchmark.THROUGHPUT in chosen:
         found |= throughput.run(images, tiny, rounds)
+    if Benchmark.LEDGER in chosen:
+        found["ledger"] = ledger.run()
     if Benchmark.ENHANCEMENT in chosen:
         found["enhancement"] = enhancement.run(pictures)
     path = output or RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"

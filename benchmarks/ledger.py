@@ -13,10 +13,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -188,12 +187,3 @@ def show(figures: Sequence[dict[str, Any]]) -> None:
         cells = (figure["what"], str(figure["accounts"]), str(figure["committers"]), f"{figure['per_second']:.0f}")
         table.add_row(*cells, f"{figure['ratio']:.2f}", f"{BAR:.1f}", f"{AIM:.1f}", f"{figure['ratio_spread']:.2f}")
     console.print(table)
-
-
-def main(seconds: Annotated[float, typer.Option(help="How long each figure is measured.")] = SECONDS) -> None:
-    """Measure the ledger against pgbench."""
-    run(seconds)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -1,33 +1,17 @@
 """Images of albums: added, ordered, taken out, also by many callers at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from deploy.local.stack import Stack
 from tests.album_uploads import album_of, body_of, image_ids_of, make_album, refusal, upload_images
-from tests.callers import Caller, new_caller
+from tests.callers import Caller
 
 NOT_YOURS = (400, "Some images were not found or do not belong to you")
 ROUNDS = 12
 NOT_IN_ALBUM = (400, "Some images are not in this album")
-
-
-@pytest.fixture
-async def alice(stack: Stack) -> AsyncIterator[Caller]:
-    """An account of the test's own."""
-    async with await new_caller(stack) as client:
-        yield client
-
-
-@pytest.fixture
-async def bob(stack: Stack) -> AsyncIterator[Caller]:
-    """Another account."""
-    async with await new_caller(stack) as client:
-        yield client
 
 
 async def add(client: Caller, album_id: str, *image_ids: str) -> dict[str, Any]:

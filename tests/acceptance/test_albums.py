@@ -3,42 +3,19 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from deploy.local.stack import Stack
 from tests.album_uploads import album_of, body_of, image_ids_of, make_album, refusal, upload_images
-from tests.callers import Caller, new_caller
+from tests.callers import Caller
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SHARE_TOKEN = re.compile(r"[A-Za-z0-9_-]{12}")
 NOT_FOUND = (404, "Album not found")
 FORBIDDEN = (403, "Forbidden")
-
-
-@pytest.fixture
-async def alice(stack: Stack) -> AsyncIterator[Caller]:
-    """An account of the test's own."""
-    async with await new_caller(stack) as client:
-        yield client
-
-
-@pytest.fixture
-async def bob(stack: Stack) -> AsyncIterator[Caller]:
-    """Another account."""
-    async with await new_caller(stack) as client:
-        yield client
-
-
-@pytest.fixture
-async def nobody(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """A caller without a key."""
-    async with httpx.AsyncClient(base_url=stack.urls.gateway, timeout=40) as client:
-        yield client
 
 
 async def test_an_album_is_made_private_unless_its_owner_says_otherwise(alice: Caller) -> None:

@@ -2,14 +2,12 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
 import pytest
 from PIL import Image
 
-from deploy.local.stack import Stack
 from tests.acceptance.conftest import GatewayRows
 from tests.album_uploads import (
     body_of,
@@ -21,25 +19,11 @@ from tests.album_uploads import (
     refusal,
     upload_images,
 )
-from tests.callers import Caller, new_caller
+from tests.callers import Caller
 
 BAD_NAME = "Invalid filename. Filenames cannot contain path traversal characters or be hidden files."
 
 PNG_OF_4_GIGAPIXELS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0\1\0\0" * 2 + b"\x08\2\0\0\0" + b"\0" * 8 + b"IDAT"
-
-
-@pytest.fixture
-async def alice(stack: Stack) -> AsyncIterator[Caller]:
-    """An account of the test's own."""
-    async with await new_caller(stack) as client:
-        yield client
-
-
-@pytest.fixture
-async def bob(stack: Stack) -> AsyncIterator[Caller]:
-    """Another account."""
-    async with await new_caller(stack) as client:
-        yield client
 
 
 def encoded(format: str, width: int = 64, height: int = 48) -> bytes:

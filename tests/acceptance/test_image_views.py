@@ -1,43 +1,21 @@
 """Images, what was made of them and the files of both, as their owner sees them and as others do."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from deploy.local.stack import Stack
 from tests.acceptance.conftest import GatewayRows
 from tests.album_uploads import album_of, body_of, make_album, picture, post_image, refusal, upload_images
 from tests.builders import Site, product_csv, run
-from tests.callers import Caller, new_caller
+from tests.callers import Caller
 
 NO_IMAGE = (404, "Image not found")
 NO_JOB = (404, "Job not found")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 Enhance = Callable[..., Awaitable[str]]
-
-
-@pytest.fixture
-async def alice(stack: Stack) -> AsyncIterator[Caller]:
-    """An account of the test's own."""
-    async with await new_caller(stack) as client:
-        yield client
-
-
-@pytest.fixture
-async def bob(stack: Stack) -> AsyncIterator[Caller]:
-    """Another account."""
-    async with await new_caller(stack) as client:
-        yield client
-
-
-@pytest.fixture
-async def nobody(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """A caller without a key."""
-    async with httpx.AsyncClient(base_url=stack.urls.gateway, timeout=40) as client:
-        yield client
 
 
 @pytest.fixture
