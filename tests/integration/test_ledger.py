@@ -82,6 +82,14 @@ async def test_a_grant_is_given_once_and_keeps_its_note(ledger, account) -> None
     assert tuple(row) == ("purchase", "order 7")
 
 
+async def test_of_two_grants_with_one_id_the_first_counts(ledger, account) -> None:
+    first, second = (GrantRequested(account_id=account, grant_id=new_id(), amount=amount) for amount in (5, 7))
+    same = second.model_copy(update={"grant_id": first.grant_id})
+    events = await hear(ledger, TERMS, first, same)
+    assert [event.amount for event in events] == [10, 5]
+    assert await hear(ledger, TERMS, same) == []
+
+
 async def test_each_event_of_a_commit_has_a_version_and_the_balance_right_after_it(ledger, account) -> None:
     gifts = [GrantRequested(account_id=account, grant_id=new_id(), amount=amount) for amount in (5, 7)]
     run, dear, none = Run(account, 2, 3), Run(account, 9, 9), Run(account, 0)
