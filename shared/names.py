@@ -44,7 +44,7 @@ def content_disposition(name: str, *, inline: bool = False) -> str:
     clean = unicodedata.normalize("NFC", clean)
     decomposed = unicodedata.normalize("NFKD", clean)
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
-    ascii_only = "".join(character if character.isascii() and character not in '/\\"%' else "_" for character in plain)
+    ascii_only = "".join(character if character.isascii() and character not in '/\\"%;' else "_" for character in plain)
     value = f'{"inline" if inline else "attachment"}; filename="{ascii_only}"'
     return value if ascii_only == clean else f"{value}; filename*=UTF-8''{quote(clean, safe=_HEADER_SAFE)}"
 
