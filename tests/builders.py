@@ -15,6 +15,8 @@ from tests.eventually import eventually
 
 HEADER = "S. No.,Product Name,Input Image Urls"
 JOB_SECONDS_MAX = 60
+UNKNOWN_ID = "0d6b3f1e-7a52-4c0b-9e64-5f2a1b8c7d90"
+"""Nobody's."""
 
 Json = dict[str, Any]
 

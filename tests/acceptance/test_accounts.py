@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from deploy.local.stack import Stack
-from tests.builders import Json
+from tests.builders import UNKNOWN_ID, Json
 from tests.callers import Caller, admin_client, available, new_caller, new_key
 from tests.eventually import eventually
 
@@ -203,7 +203,7 @@ async def test_keys_of_an_unknown_account_are_unknown(operator: Caller, method: 
     assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("key_id", [str(uuid4()), "no-uuid", "%00", "dk_0123456789ab"])
+@pytest.mark.parametrize("key_id", [UNKNOWN_ID, "no-uuid", "%00", "dk_0123456789ab"])
 async def test_an_unknown_key_cannot_be_revoked(operator: Caller, key_id: str) -> None:
     assert_problem(await operator.delete(f"/api/admin/keys/{key_id}"), 404)
 

@@ -19,6 +19,7 @@ from tests.album_orders import (
     until_over,
 )
 from tests.album_uploads import body_of, refusal
+from tests.builders import UNKNOWN_ID
 from tests.callers import new_caller
 from tests.invariants import assert_consistent
 from tests.stacks import frozen
@@ -53,7 +54,7 @@ async def test_a_batch_is_named_by_its_id_and_each_job_by_its_own(caller: httpx.
         assert (await caller.get(job["enhancedUrl"])).headers["content-type"] == "image/jpeg"
 
 
-@pytest.mark.parametrize("named", ["batch-1", f"album-{uuid4()}-1", str(uuid4()), "x", "%00", "batch-status"])
+@pytest.mark.parametrize("named", ["batch-1", f"album-{UNKNOWN_ID}-1", UNKNOWN_ID, "x", "%00", "batch-status"])
 async def test_what_is_no_job_is_unknown(caller: httpx.AsyncClient, named: str) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/stream")):
         assert refusal(await caller.request(method, f"/api/jobs/{named}{path}")) == NO_JOB

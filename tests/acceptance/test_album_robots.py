@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from tests.album_builders import Json, album_of, picture, said
 from tests.album_callers import Callers
+from tests.builders import UNKNOWN_ID
 from tests.operations import JSON, METHODS, Operation, operations_of
 
 DEEP = 100_000
@@ -82,9 +83,9 @@ HOSTILE_IDS = [
     "%27%20OR%201=1--",
     "%7b%7b7*7%7d%7d",
     "album-0-0",
-    f"album-{uuid4()}-99999999999999999999999999",
-    f"{{{uuid4()}}}",
-    f"urn:uuid:{uuid4()}",
+    f"album-{UNKNOWN_ID}-99999999999999999999999999",
+    f"{{{UNKNOWN_ID}}}",
+    f"urn:uuid:{UNKNOWN_ID}",
     "a" * 3000,
 ]
 

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.acceptance.conftest import GatewayRows
 from tests.album_uploads import album_of, body_of, make_album, picture, post_image, refusal, upload_images
-from tests.builders import Site, product_csv, run
+from tests.builders import UNKNOWN_ID, Site, product_csv, run
 from tests.callers import Caller
 
 NO_IMAGE = (404, "Image not found")
@@ -207,7 +206,7 @@ async def test_a_deleted_image_is_gone_and_what_was_made_of_it_is_history(
     assert row["state"] == "succeeded"
 
 
-@pytest.mark.parametrize("image_id", [str(uuid4()), "nothing", "%00", uuid4().hex, "upload"])
+@pytest.mark.parametrize("image_id", [UNKNOWN_ID, "nothing", "%00", UNKNOWN_ID.replace("-", ""), "upload"])
 async def test_an_image_that_is_not_there_is_404(alice: Caller, image_id: str) -> None:
     for path in ("", "/versions", "/original"):
         assert refusal(await alice.get(f"/api/images/{image_id}{path}")) == NO_IMAGE

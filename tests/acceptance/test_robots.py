@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.builders import Site, csv_text, images_of, product_csv, run
+from tests.builders import UNKNOWN_ID, Site, csv_text, images_of, product_csv, run
 
 
 async def raw_get(url: str, path: str) -> tuple[int, bytes]:
@@ -37,12 +37,12 @@ async def raw_get(url: str, path: str) -> tuple[int, bytes]:
         ("a.jpg.php", (400,)),
         ("a%00.jpg", (400,)),
         ("a%0d%0aSet-Cookie:x.jpg", (400,)),
-        (f"{uuid4()}.jpg", (404,)),
-        (f"{uuid4()}.PNG", (404,)),
+        (f"{UNKNOWN_ID}.jpg", (404,)),
+        (f"{UNKNOWN_ID}.PNG", (404,)),
         ("a.jpg", (404,)),
         ("a" * 3000 + ".jpg", (400, 404, 414)),
-        (f"{{{uuid4()}}}.jpg", (400,)),
-        (f"urn:uuid:{uuid4()}.jpg", (400,)),
+        (f"{{{UNKNOWN_ID}}}.jpg", (400,)),
+        (f"urn:uuid:{UNKNOWN_ID}.jpg", (400,)),
     ],
 )
 async def test_3_16_an_image_is_found_by_a_proper_name_only(
@@ -68,12 +68,12 @@ async def test_an_image_is_not_found_under_another_extension(client: httpx.Async
         ("GET", "/api/upload"),
         ("PUT", "/api/upload"),
         ("DELETE", "/api/upload"),
-        ("POST", f"/api/status/{uuid4()}"),
-        ("DELETE", f"/api/details/{uuid4()}"),
-        ("POST", f"/api/download/{uuid4()}"),
+        ("POST", f"/api/status/{UNKNOWN_ID}"),
+        ("DELETE", f"/api/details/{UNKNOWN_ID}"),
+        ("POST", f"/api/download/{UNKNOWN_ID}"),
         ("PATCH", "/api/image/a.jpg"),
-        ("GET", f"/api/retry/{uuid4()}"),
-        ("GET", f"/api/webhooks/{uuid4()}/resend"),
+        ("GET", f"/api/retry/{UNKNOWN_ID}"),
+        ("GET", f"/api/webhooks/{UNKNOWN_ID}/resend"),
         ("POST", "/"),
         ("POST", "/health"),
     ],
