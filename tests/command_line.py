@@ -1,6 +1,7 @@
 """The command line as tests call it: a process of its own, as users start it."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -46,4 +47,10 @@ class CommandLine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_heed_interrupts,
         )
+
+
+def _heed_interrupts() -> None:
+    """A shell that runs the tests in the background has them ignore Ctrl-C, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
