@@ -141,6 +141,7 @@ async def assert_results_equal_projection(urls: Urls) -> None:
 
 async def assert_consistent(urls: Urls, seconds_max: float = QUIET_SECONDS_MAX) -> None:
     """Wait until nothing is under way, then assert all of the above."""
+    await eventually(lambda: assert_projection_counts_its_rows(urls), seconds_max)  # albums are quiet between images
     await eventually(lambda: assert_quiet(urls), seconds_max)
     await assert_projection_counts_its_rows(urls)
     await eventually(lambda: assert_statements_add_up(urls), 5)
