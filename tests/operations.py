@@ -14,12 +14,12 @@ ALBUMS_DOOR = ("/api/albums", "/api/images", "/api/jobs", "/api/tokens")
 JSON = "application/json"
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 IS_AN_ID = re.compile(r"id|\w+(?:Id|Ids|Order|_id|_ids)")
-PLACEHOLDER = re.compile(r"\{[^}]+\}")
+PARAMETER = re.compile(r"\{[^}]+\}")
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for an id. `name`: the path up to the placeholder, or a field's name."""
+    """A place for an id. `name`: the path up to the parameter, or a field's name."""
 
     place: Literal["path", "query", "body"]
     name: str
@@ -28,7 +28,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path; placeholders are written `{}` whatever their names are."""
+    """One method of one path; parameters are written `{}` whatever their names are."""
 
     method: str
     path: str
@@ -72,10 +72,10 @@ def _operation(document: Json, method: str, path: str, described: Json) -> Opera
     content = described.get("requestBody", {}).get("content", {})
     media_type = next((each for each in (JSON, *FORMS) if each in content), "")
     schema = _resolved(document, content[media_type].get("schema", {})) if media_type else {}
-    bare = PLACEHOLDER.sub("{}", path)
+    bare = PARAMETER.sub("{}", path)
     queried = [each for each in described.get("parameters", []) if each["in"] == "query" and _is_id(each["name"])]
     slots = (
-        *(Slot("path", PLACEHOLDER.sub("{}", path[: found.start()])) for found in PLACEHOLDER.finditer(path)),
+        *(Slot("path", PARAMETER.sub("{}", path[: found.start()])) for found in PARAMETER.finditer(path)),
         *(Slot("query", each["name"]) for each in queried),
         *_body_slots(document, schema),
     )

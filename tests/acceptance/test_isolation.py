@@ -28,7 +28,7 @@ PATH_KINDS = {
     "/api/admin/keys/": "key",
     "/api/admin/accounts/{}/keys/": "key",
 }
-"""What stands for a placeholder, by the path before it."""
+"""What a path's parameter names, by the path before it."""
 
 FIELD_KINDS = {
     "albumId": "album",

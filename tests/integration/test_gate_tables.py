@@ -96,6 +96,7 @@ async def test_nothing_is_spent_on_an_image_of_a_cancelled_job(database: Databas
     event = image_of_a_new_job()
     await say(database, event, ("cancelled", 1))
     await until_it_meets(gate, event, "cancelled")
+    assert meets(gate, image_of_a_new_job()) == "passes"
 
 
 def meets(gate: Gate, event: ImageEvent) -> str:

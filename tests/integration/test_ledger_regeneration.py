@@ -193,4 +193,6 @@ async def test_the_look_out_runs_until_it_is_ended(ledger, ports) -> None:
 
 
 async def test_where_it_is_off_there_is_no_look_out(ledger, ports) -> None:
-    await asyncio.wait_for(regenerating.run(Ports(Terms(Regeneration(seconds=0)), ledger, ports.relay)), 10)
+    looking = asyncio.create_task(regenerating.run(Ports(Terms(Regeneration(seconds=0)), ledger, ports.relay)))
+    done, _ = await asyncio.wait({looking}, timeout=10)
+    assert done == {looking} and looking.exception() is None
