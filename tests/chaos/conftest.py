@@ -51,7 +51,7 @@ class Ordeal:
 
         await eventually(under_way, 30)
 
-    async def until_over(self) -> None:
+    async def assert_it_ends_well(self) -> None:
         """It ends as if nothing had happened."""
         status = await eventually(self._ended, END_SECONDS_MAX)
         assert status["images"] == {"total": IMAGES, "completed": IMAGES - BAD, "failed": BAD, "pending": 0}

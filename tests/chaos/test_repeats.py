@@ -63,7 +63,7 @@ async def test_every_event_again_changes_nothing(
     ordeal = Ordeal(priced_stack, priced_client, site, hooks)
     async with recording(priced_stack.urls.amqp) as tape:
         await ordeal.begin()
-        await ordeal.until_over()
+        await ordeal.assert_it_ends_well()
         heard = list(tape.events)
         assert {event_type for event_type, _ in heard} >= {"job.submitted.v1", "image.enhanced.v1", "job.completed.v1"}
         before = await state_of(priced_stack)
@@ -74,7 +74,7 @@ async def test_every_event_again_changes_nothing(
             await eventually(lambda: assert_quiet(priced_stack.urls), 60)
             assert await state_of(priced_stack) == before
         assert tape.events[len(heard) :].__len__() == len(heard) * 2 * len(SEEDS)  # nothing followed from them
-    await ordeal.until_over()
+    await ordeal.assert_it_ends_well()
 
 
 async def test_news_said_twice_by_its_producer_changes_nothing(
@@ -84,7 +84,7 @@ async def test_news_said_twice_by_its_producer_changes_nothing(
     ordeal = Ordeal(priced_stack, priced_client, site, hooks)
     async with recording(priced_stack.urls.amqp) as tape:
         await ordeal.begin()
-        await ordeal.until_over()
+        await ordeal.assert_it_ends_well()
         terminal = [
             renamed(event)
             for event in tape.events
@@ -93,7 +93,7 @@ async def test_news_said_twice_by_its_producer_changes_nothing(
         before = await state_of(priced_stack)
         random.Random(3).shuffle(terminal)
         await tape.play(terminal)
-        await ordeal.until_over()
+        await ordeal.assert_it_ends_well()
         after = await state_of(priced_stack)
     for service in ("gateway", "exporter"):
         assert after[service] == before[service]
@@ -116,4 +116,4 @@ async def test_what_is_no_event_is_parked_and_harms_nobody(ordeal: Ordeal) -> No
         await eventually(parked, 20)
         for each in listeners:
             await (await channel.get_queue(each.dead_queue, ensure=False)).purge()
-    await ordeal.until_over()
+    await ordeal.assert_it_ends_well()
