@@ -65,8 +65,8 @@ def child_traceparent(parent: str) -> str:
 
 
 def subject_of(event: Event) -> str:
-    """What an event is about: its job, else its account, else the audit."""
-    names = ("job_id", "account_id", "audit_id")
+    """What an event is about: its job, else its account, else the audit, else what was asked for."""
+    names = ("job_id", "account_id", "audit_id", "export_id", "instance_id")
     return next((str(about) for name in names if (about := getattr(event, name, None))), "")
 
 

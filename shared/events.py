@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.facts import (
+    Analysis,
     Blob,
     Event as Event,
     FileFormat,
@@ -22,6 +23,7 @@ from shared.facts import (
     Timeline,
     Webhook,
 )
+from shared.reports import ReportFilters as ReportFilters, ReportSection as ReportSection, ReportSort as ReportSort
 from shared.token_events import (
     AccountOpened as AccountOpened,
     AuditCompleted as AuditCompleted,
@@ -80,6 +82,21 @@ class ImageEnhanced(ImageEvent):
     original: Blob
     rendition: Blob
     cache_hit: bool = False
+    ended_at: datetime | None = None
+
+
+class ImageAnalyzed(ImageEvent):
+    """What an image shows is known: it succeeded."""
+
+    type: ClassVar[str] = "image.analyzed.v1"
+    original: Blob
+    analysis: Analysis
+    provider: str = Field(description="who analysed it: the recipe may leave the choice to the enhancer")
+    model: str = Field("", description="the provider's model, or the local analyser's version")
+    key_hint: str | None = Field(None, description="the last four characters of the provider's key that was used")
+    cost_micros: int = Field(0, description="what the provider charges for it, in millionths of a US dollar")
+    cache_hit: bool = False
+    ended_at: datetime
 
 
 class ImageFailed(ImageEvent):
@@ -90,6 +107,7 @@ class ImageFailed(ImageEvent):
     problem: str
     detail: str = ""
     attempts: int = 1
+    ended_at: datetime | None = None
 
 
 class ImageCancelled(Event):
@@ -116,6 +134,29 @@ class JobSubmitted(Event):
     images_total: int
     price_tokens: int = Field(0, description="tokens per image that succeeds")
     webhook: Webhook | None = None
+    name: str = Field("", description="what people call the job")
+    columns: tuple[str, ...] = Field((), description="names of what its labels carry")
+
+
+class JobCloned(Event):
+    """A job was made of another one's images, and takes over results of theirs.
+
+    The image at `seq` has the same URL and label in both; its id in the new job is `cloned_id(job_id, seq)`.
+    """
+
+    type: ClassVar[str] = "job.cloned.v1"
+    account_id: str
+    job_id: UUID
+    original_id: UUID
+    results_copied: int
+
+
+class JobDeleted(Event):
+    """A job and all that came of it is gone."""
+
+    type: ClassVar[str] = "job.deleted.v1"
+    account_id: str
+    job_id: UUID
 
 
 class JobControl(Event):
@@ -124,6 +165,7 @@ class JobControl(Event):
     account_id: str
     job_id: UUID
     version: int
+    run: int | None = Field(None, description="a cancellation: this run and earlier ones; None: all")
 
 
 class JobPaused(JobControl):
@@ -175,12 +217,32 @@ class ExportRequested(Event):
     images_total: int = Field(description="how many results the file must cover")
 
 
+class ReportRequested(Event):
+    """Somebody wants results of batches, filtered, as a file. ExportCompleted or ExportFailed follows.
+
+    `bundled`: one file per section in a ZIP, with a summary; else the sections' rows follow one another in one file.
+    """
+
+    type: ClassVar[str] = "report.requested.v1"
+    account_id: str
+    export_id: UUID
+    format: Literal["csv", "json", "xlsx"]
+    bundled: bool = False
+    metadata: bool = True
+    sections: tuple[ReportSection, ...]
+    missing: tuple[str, ...] = Field((), description="ids in a bundle that the account has no batch of")
+    filters: ReportFilters = Field(default_factory=ReportFilters)
+    sort: ReportSort = Field(default_factory=ReportSort)
+    limit: int | None = Field(None, description="rows; None: as many as an export may have")
+    requested_at: datetime
+
+
 class ExportCompleted(Event):
     """The file is in the blob store."""
 
     type: ClassVar[str] = "export.completed.v1"
     export_id: UUID
-    job_id: UUID
+    job_id: UUID | None = Field(None, description="None: of a report, that may be about many jobs")
     digest: str
     size_bytes: int
     rows: int
@@ -191,7 +253,7 @@ class ExportFailed(Event):
 
     type: ClassVar[str] = "export.failed.v1"
     export_id: UUID
-    job_id: UUID
+    job_id: UUID | None = None
     problem: str
     detail: str = ""
 
@@ -246,6 +308,21 @@ class SecretRotated(Event):
     account_id: str
     version: int
     secrets_sealed: tuple[str, ...]
+
+
+class ServiceReported(Event):
+    """A service's process is alive, and what stands in its outbox; said every few seconds."""
+
+    type: ClassVar[str] = "service.reported.v1"
+    service: str
+    instance_id: UUID
+    version: str
+    started_at: datetime
+    reported_at: datetime
+    outbox_rows: int = Field(description="not published yet, retries that wait for their time not counted")
+    outbox_oldest_at: datetime | None = None
+    retries_waiting: int = 0
+    settings: dict[str, str] = Field(default_factory=dict, description="those that matter to operators; no secrets")
 
 
 def _declared(event: type[Event]) -> list[type[Event]]:

@@ -49,6 +49,7 @@ class Label(Fact):
     name: str = ""
     position: int = Field(0, description="0-based place among the item's images")
     size: int = Field(1, description="how many images the item has")
+    carried: tuple[str, ...] = Field((), description="what else the item's row says, by the job's `columns`")
 
 
 class Recipe(Fact):
@@ -57,6 +58,16 @@ class Recipe(Fact):
     operation: Operation
     provider: str = "local"
     params: dict[str, Any] = Field(default_factory=dict)
+
+
+class Analysis(Fact):
+    """What an image shows: the five things that the batches door tells of each."""
+
+    store_image: bool = Field(False, description="it shows a shop front or its signs")
+    text_content: str = Field("", description="the text in the image")
+    store_name: str = ""
+    business_contact: str = Field("", description="phone, mail and web addresses, separated by commas")
+    image_description: str = ""
 
 
 class Timeline(Fact):

@@ -16,6 +16,8 @@ DELIVERIES_MAX = 60
 PRODUCERS: dict[str, tuple[type[Event], ...]] = {
     "gateway": (
         e.JobSubmitted,
+        e.JobCloned,
+        e.JobDeleted,
         e.ImageRequested,
         e.ImageCancelled,
         e.JobPaused,
@@ -23,6 +25,7 @@ PRODUCERS: dict[str, tuple[type[Event], ...]] = {
         e.JobCancelled,
         e.JobCompleted,
         e.ExportRequested,
+        e.ReportRequested,
         e.WebhookRequested,
         e.SecretRotated,
         e.AccountOpened,
@@ -31,7 +34,7 @@ PRODUCERS: dict[str, tuple[type[Event], ...]] = {
         e.AuditRequested,
     ),
     "fetcher": (e.ImageFetched, e.ImageFailed, e.ImageCancelled),
-    "enhancer": (e.ImageEnhanced, e.ImageFailed, e.ImageCancelled),
+    "enhancer": (e.ImageEnhanced, e.ImageAnalyzed, e.ImageFailed, e.ImageCancelled),
     "exporter": (e.ExportCompleted, e.ExportFailed, e.WebhookDelivered, e.WebhookRefused, e.WebhookAbandoned),
     "ledger": (
         e.TokensGranted,
@@ -42,11 +45,15 @@ PRODUCERS: dict[str, tuple[type[Event], ...]] = {
         e.AuditCompleted,
     ),
 }
-"""Which service says what. Nothing runs by it: the documents are made from it, and the contract tests hold it true."""
+"""Which service says what; ServiceReported is said by all (EVERYBODY). Nothing runs by it: the documents are made from it, and the contract tests hold it true."""
+
+EVERYBODY: tuple[type[Event], ...] = (e.ServiceReported,)
+PRODUCERS = {service: (*said, *EVERYBODY) for service, said in PRODUCERS.items()}
 
 CONSUMERS: dict[str, tuple[type[Event], ...]] = {
     "gateway": (
         e.ImageEnhanced,
+        e.ImageAnalyzed,
         e.ImageFailed,
         e.ImageCancelled,
         e.TokensGranted,
@@ -60,16 +67,21 @@ CONSUMERS: dict[str, tuple[type[Event], ...]] = {
         e.WebhookDelivered,
         e.WebhookRefused,
         e.WebhookAbandoned,
+        e.ServiceReported,
     ),
     "fetcher": (e.ImageRequested, e.JobPaused, e.JobResumed, e.JobCancelled),
     "enhancer": (e.ImageFetched, e.JobPaused, e.JobResumed, e.JobCancelled),
     "exporter": (
         e.JobSubmitted,
+        e.JobCloned,
+        e.JobDeleted,
         e.ImageEnhanced,
+        e.ImageAnalyzed,
         e.ImageFailed,
         e.ImageCancelled,
         e.JobCompleted,
         e.ExportRequested,
+        e.ReportRequested,
         e.WebhookRequested,
         e.SecretRotated,
     ),
@@ -80,6 +92,7 @@ CONSUMERS: dict[str, tuple[type[Event], ...]] = {
         e.AuditRequested,
         e.JobSubmitted,
         e.ImageEnhanced,
+        e.ImageAnalyzed,
         e.ImageFailed,
         e.ImageCancelled,
     ),
