@@ -27,7 +27,7 @@ READING = {"use_det": False, "use_cls": True, "use_rec": True}
 RATIO_MAX = 4  # of the sides: the models enlarge what is narrower without a limit
 LINES_MAX = 200
 LETTER_PIXELS = 48  # to which the recognition scales a line's height
-COLUMNS_MAX = 120_000  # of lines at that height, read in one picture: a full page of a letter
+COLUMNS_MAX = 80_000  # of lines at that height, read in one picture: some forty lines of a page
 UPRIGHT_RATIO = 1.5  # lines that are so much higher than wide are turned before they are read
 
 
