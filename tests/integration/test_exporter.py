@@ -239,7 +239,7 @@ async def test_an_export_as_csv(database, ports) -> None:
     assert second[2:] == [
         "https://origin.example/2.jpg,https://origin.example/3.jpg",
         f",{image_url(job, 3)}",
-        "1: http_404 The host said no.",
+        "1: http_404 No.",
     ]
 
 
