@@ -7,6 +7,7 @@ from shared.events import Event
 
 EVENTS_EXCHANGE = "darkroom.events"
 DEAD_EXCHANGE = "darkroom.dead"
+DEAD = ".dead"
 
 # A killed consumer counts against every innocent message that it had prefetched, so the broker's own limit is far
 # out, and the service loop gives a message up long before (DELIVERIES_MAX).
@@ -45,9 +46,10 @@ PRODUCERS: dict[str, tuple[type[Event], ...]] = {
         e.AuditCompleted,
     ),
 }
-"""Which service says what; ServiceReported is said by all (EVERYBODY). Nothing runs by it: the documents are made from it, and the contract tests hold it true."""
+"""Which service says what. Nothing runs by it: the documents are made from it, and the contract tests hold it true."""
 
 EVERYBODY: tuple[type[Event], ...] = (e.ServiceReported,)
+"""What every service says by shared/service.py."""
 PRODUCERS = {service: (*said, *EVERYBODY) for service, said in PRODUCERS.items()}
 
 CONSUMERS: dict[str, tuple[type[Event], ...]] = {
@@ -115,7 +117,7 @@ class Subscription:
     @property
     def dead_queue(self) -> str:
         """Where messages go that this service could not handle."""
-        return f"{self.queue}.dead"
+        return f"{self.queue}{DEAD}"
 
     @property
     def purpose(self) -> str:
