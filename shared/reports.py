@@ -1,4 +1,4 @@
-"""What a report is about: which batches, which of their results, in which order. Parts of events, as shared/facts.py."""
+"""What a report is about: which batches, which of their results, in which order. Parts of events."""
 
 from datetime import datetime
 from typing import Literal

@@ -46,11 +46,13 @@ PRODUCERS: dict[str, tuple[type[Event], ...]] = {
         e.AuditCompleted,
     ),
 }
-"""Which service says what. Nothing runs by it: the documents are made from it, and the contract tests hold it true."""
 
 EVERYBODY: tuple[type[Event], ...] = (e.ServiceReported,)
 """What every service says by shared/service.py."""
+
 PRODUCERS = {service: (*said, *EVERYBODY) for service, said in PRODUCERS.items()}
+"""Which service says what, with what all say. Nothing runs by it: the documents are made from it, and the contract
+tests hold it true."""
 
 CONSUMERS: dict[str, tuple[type[Event], ...]] = {
     "gateway": (

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.gateway import secrets
+from services.gateway import projection, secrets
 from services.gateway.intake import Also
 from services.gateway.ports import Ports
 from services.gateway.store import images, jobs
@@ -52,8 +52,11 @@ async def _steer(
         if version is None:
             raise NotNow(f"the job is {'paused' if job['paused'] else job['state']}")
         said = event(account_id=account_id, job_id=job_id, version=version)
-        posted = await outbox.add(connection, [outbox.following(job["traceparent"], said, source="gateway")])
-        await jobs.notify(connection, [job_id])
+        completed = await projection.complete(
+            connection, [job_id]
+        )  # its last images may have ended while it was paused
+        letters = [outbox.following(job["traceparent"], each, source="gateway") for each in (said, *completed)]
+        posted = await outbox.add(connection, letters)
     ports.relay.publish(posted)
 
 

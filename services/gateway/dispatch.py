@@ -14,12 +14,13 @@ from uuid import UUID
 
 import asyncpg
 
-from services.gateway import domain, projection
+from services.gateway import batch_projection, domain, projection
+from services.gateway.batch_projection import Ended
 from services.gateway.domain import Demand, Pace
 from services.gateway.image_events import image_cancelled, image_requested
 from services.gateway.live import Live
 from services.gateway.settings import Settings
-from services.gateway.store import images, jobs
+from services.gateway.store import batches, chunks, images, jobs
 from services.gateway.store.jobs import Progress
 from shared import outbox
 from shared.db import Database
@@ -101,6 +102,9 @@ class Dispatcher:
         if not found:
             return []
         await jobs.advance(connection, job["job_id"], found[-1]["seq"] + 1, len(found))
+        if job["kind"] == "batch":
+            await batches.mark_started(connection, job["job_id"])
+            await chunks.mark_started(connection, job["job_id"], found[0]["seq"], found[-1]["seq"])
         now = datetime.now(UTC)
         recipe = Recipe.model_validate_json(job["recipe"])
         return [_letter(job, image_requested(job, row, recipe, now)) for row in found]
@@ -119,6 +123,9 @@ class Dispatcher:
         )
         progress = Progress(cancelled=len(found), items_ended=ended.get(job["job_id"], 0))
         await jobs.add_progress(connection, {job["job_id"]: progress})
+        await batch_projection.record_ended(
+            connection, [Ended(job["job_id"], row["seq"], "cancelled") for row in found]
+        )
         events = await projection.complete(connection, [job["job_id"]])
         return [_letter(job, event) for event in [image_cancelled(job, found), *events]]
 

@@ -15,6 +15,7 @@ def _label(row: Row) -> Label:
         name=row["item_name"],
         position=row["position"],
         size=row["item_size"],
+        carried=tuple(row["carried"] or ()),
     )
 
 

@@ -29,11 +29,13 @@ from shared.prices import Tier
 
 COPY_ROWS = 2_000
 REFERENCES_TRIED_MAX = 10_000
+NULL = r"\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-NewImage = tuple[int, object, str, int, int, str]
-"""One image: item (from 1), the item's key, its name, position in the item (from 0), the item's size, URL."""
+NewImage = tuple[int, object, str, int, int, str] | tuple[int, object, str, int, int, str, Sequence[str]]
+"""One image: item (from 1), the item's key, its name, position in the item (from 0), the item's size, URL; what else
+its row carries, where a door keeps that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,11 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a door takes in: who, what to do, and how to read the images, in order."""
+    """What a door takes in: who, what to do, and how to read the images, in order.
+
+    name: what people call the job. columns: names of what images carry, known once they were read. starts: at once,
+    or when its owner says so.
+    """
 
     account_id: str
     kind: JobKind
@@ -64,6 +70,9 @@ class Submission:
     webhook_secret: str | None
     images: Callable[[], Iterator[NewImage]]
     door: Door = field(default_factory=Door)
+    name: str = ""
+    columns: Callable[[], Sequence[str]] = tuple
+    starts: bool = True
 
 
 @dataclass(slots=True)
@@ -135,6 +144,7 @@ def _new_job(ports: Ports, submission: Submission, job_id: UUID, tally: _Tally) 
         tier=submission.door.tier,
         in_flight_max=submission.door.in_flight_max,
         door_facts=json.dumps(submission.door.facts) if submission.door.facts is not None else None,
+        starts=submission.starts,
     )
 
 
@@ -152,6 +162,8 @@ async def _submitted(
         images_total=job["images_total"],
         price_tokens=job["price_tokens"],
         webhook=webhook,
+        name=submission.name,
+        columns=tuple(submission.columns()),
     )
     return outbox.following(job["traceparent"], said, source="gateway")
 
@@ -174,13 +186,19 @@ def _take(rows: Iterator[str]) -> bytes:
 
 def _rows(submission: Submission, job_id: UUID, tally: _Tally) -> Iterator[str]:
     job = str(job_id)
-    for seq, (item, key, name, position, size, url) in enumerate(submission.images()):
+    for seq, (item, key, name, position, size, url, *carried) in enumerate(submission.images()):
         tally.images = seq + 1
         tally.items = item
         yield (
             f"{uuid7()}\t{job}\t{seq}\t{item}\t{_escaped(str(key))}\t{_escaped(name)}"
-            f"\t{position}\t{size}\t{_escaped(url)}\n"
+            f"\t{position}\t{size}\t{_escaped(url)}\t{_array(carried[0]) if carried and carried[0] else NULL}\n"
         )
+
+
+def _array(texts: Sequence[str]) -> str:
+    """A text[] in COPY's text format: quoted for the array, then escaped for COPY."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return _escaped("{" + ",".join(f'"{text}"' for text in quoted) + "}")
 
 
 def _escaped(text: str) -> str:

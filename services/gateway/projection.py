@@ -10,15 +10,28 @@ from uuid import UUID
 
 import asyncpg
 
+from services.gateway import batch_projection
+from services.gateway.batch_projection import Ended
 from services.gateway.statement import Booked, record_statement
-from services.gateway.store import audits, balances, deliveries, exports, images, jobs, uploads
+from services.gateway.store import (
+    audits,
+    balances,
+    deliveries,
+    exports,
+    images,
+    jobs,
+    reports,
+    service_reports,
+    uploads,
+)
 from services.gateway.store.audits import Audited
 from services.gateway.store.balances import Balance, TokensDecided
 from services.gateway.store.deliveries import Attempt
 from services.gateway.store.exports import ExportEnded
 from services.gateway.store.images import ImageEnded
 from services.gateway.store.jobs import Progress
-from shared.events import Event, JobCompleted
+from services.gateway.store.reports import ReportEnded
+from shared.events import Event, JobCompleted, ServiceReported
 from shared.outcome import Connection, Recorder
 
 
@@ -34,6 +47,10 @@ async def record_images(connection: Connection, ended: Sequence[ImageEnded]) -> 
     for job_id, items in (await _items_ended(connection, changed)).items():
         progress[job_id].items_ended = items
     await jobs.add_progress(connection, progress)
+    told = {image.image_id: image.result for image in first.values()}
+    await batch_projection.record_ended(
+        connection, [Ended(row["job_id"], row["seq"], row["state"], told[row["image_id"]]) for row in changed]
+    )
     return await complete(connection, sorted(progress))
 
 
@@ -119,6 +136,13 @@ async def record_exports(connection: Connection, ended: Sequence[ExportEnded]) -
     return ()
 
 
+async def record_reports(connection: Connection, ended: Sequence[ReportEnded]) -> Sequence[Event]:
+    """Note which reports are ready or cannot be made."""
+    await reports.mark_ended(connection, ended)
+    await jobs.notify(connection, sorted({each.export_id for each in ended}))
+    return ()
+
+
 async def record_attempts(connection: Connection, attempts: Sequence[Attempt]) -> Sequence[Event]:
     """Keep the log of webhook messages and their attempts."""
     await deliveries.upsert_deliveries(connection, attempts)
@@ -140,6 +164,14 @@ async def record_audits(connection: Connection, answers: Sequence[Audited]) -> S
     return ()
 
 
+async def record_service_reports(connection: Connection, reports: Sequence[ServiceReported]) -> Sequence[Event]:
+    """Keep the newest report of each process, and forget those that are long gone."""
+    newest = {each.instance_id: each for each in sorted(reports, key=lambda each: each.reported_at)}
+    await service_reports.upsert_service_reports(connection, [newest[known] for known in sorted(newest)])
+    await service_reports.forget_silent(connection)
+    return ()
+
+
 RECORDERS: dict[type, Recorder] = {
     ImageEnded: record_images,
     TokensDecided: record_tokens,
@@ -147,5 +179,7 @@ RECORDERS: dict[type, Recorder] = {
     Booked: record_statement,
     Audited: record_audits,
     ExportEnded: record_exports,
+    ReportEnded: record_reports,
     Attempt: record_attempts,
+    ServiceReported: record_service_reports,
 }

@@ -45,7 +45,7 @@ async def submitted(
 ) -> tuple[UUID, list[UUID]]:
     """A job over uploads that waits for its tokens; its id and those of its images."""
     job_id, image_ids = new_id(), [new_id() for _ in upload_ids]
-    rows = "".join(f"{each}\t{job_id}\t{seq}\t{seq}\t\t\t0\t1\thttp://x/\n" for seq, each in enumerate(image_ids))
+    rows = "".join(f"{each}\t{job_id}\t{seq}\t{seq}\t\t\t0\t1\thttp://x/\t\\N\n" for seq, each in enumerate(image_ids))
 
     async def copied() -> AsyncIterator[bytes]:
         yield rows.encode()

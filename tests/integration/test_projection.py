@@ -34,7 +34,7 @@ async def submitted(connection: Connection, image_ids: list[UUID]) -> UUID:
     """A job with a price of one item per image, its tokens held, all of its images let in."""
     job_id = new_id()
     rows = "".join(
-        f"{image_id}\t{job_id}\t{seq}\t{seq + 1}\t{seq + 1}\tLamp\t0\t1\thttp://shop.example/{seq}.jpg\n"
+        f"{image_id}\t{job_id}\t{seq}\t{seq + 1}\t{seq + 1}\tLamp\t0\t1\thttp://shop.example/{seq}.jpg\t\\N\n"
         for seq, image_id in enumerate(image_ids)
     )
 

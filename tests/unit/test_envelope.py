@@ -34,9 +34,8 @@ def test_a_message_is_a_cloud_event_about_its_job_or_account(event: Event) -> No
     assert message["specversion"] == "1.0"
     assert message["datacontenttype"] == "application/json"
     assert message["time"].endswith("Z")
-    assert message["subject"] == str(
-        getattr(event, "job_id", None) or getattr(event, "account_id", None) or getattr(event, "audit_id", None)
-    )
+    about = ("job_id", "account_id", "audit_id", "export_id", "instance_id")
+    assert message["subject"] == str(next(filter(None, (getattr(event, name, None) for name in about))))
 
 
 @given(st.text(), st.text(), st.dictionaries(st.text(), st.text() | st.integers() | st.none(), max_size=3))

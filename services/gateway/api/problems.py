@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from services.gateway.api.envelopes import error_at, is_albums, is_own, problem
+from services.gateway.api.envelopes import error_at, is_albums, is_batches, is_own, problem
 from services.gateway.api.rate_headers import noted_headers
 from services.gateway.idempotency import KeyReused, StillRunning
 from shared.db import Unavailable
@@ -114,10 +114,10 @@ async def answer_http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def answer_invalid(request: Request, error: Exception) -> Response:
-    """A body or parameter of the wrong shape: a sentence at the albums door and at ours, else the framework's list."""
+    """A body or parameter of the wrong shape: a sentence at most doors, else the framework's list."""
     assert isinstance(error, RequestValidationError)
     is_ours = is_own(request.url.path)
-    if not (is_ours or is_albums(request.url.path)):
+    if not (is_ours or is_albums(request.url.path) or is_batches(request.url.path)):
         return await request_validation_exception_handler(request, error)
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))

@@ -8,10 +8,13 @@ from uuid import UUID
 
 import asyncpg
 
+from services.gateway.store.results import Result
 from shared.outcome import Connection
 
 COPY_SECONDS_MAX = 900
-COLUMNS = ("image_id", "job_id", "seq", "item", "item_key", "item_name", "position", "item_size", "source_url")
+COLUMNS = (
+    "image_id", "job_id", "seq", "item", "item_key", "item_name", "position", "item_size", "source_url", "carried",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class ImageEnded:
     fetch_seconds: float | None = None
     enhance_seconds: float | None = None
     requested_at: datetime | None = None
+    result: Result | None = None  # what the batches door tells of it
 
 
 async def copy_images(connection: Connection, rows: AsyncIterator[bytes]) -> None:
@@ -86,7 +90,8 @@ async def list_pending(connection: Connection, job_id: UUID, from_seq: int, limi
     """The next images of a job that have not ended, in order."""
     return await connection.fetch(
         """
-        SELECT image_id, seq, item, item_key, item_name, position, item_size, source_url, repeated, source_blob
+        SELECT image_id, seq, item, item_key, item_name, position, item_size, source_url, repeated, source_blob,
+               carried
         FROM images
         WHERE job_id = $1 AND seq >= $2 AND state = 'pending'
         ORDER BY seq
@@ -110,23 +115,26 @@ async def mark_cancelled(connection: Connection, image_ids: Sequence[UUID]) -> N
 
 
 async def mark_ended(connection: Connection, images: Sequence[ImageEnded]) -> list[asyncpg.Record]:
-    """End images; those that have ended already, or run again by now, stay as they are. Returns what changed."""
+    """End images; those that have ended already, or run again by now, stay as they are. Returns what changed.
+
+    An image's row tells the run in which it was last restarted; one that no run has reached since is of a later one.
+    """
     return await connection.fetch(
         """
         UPDATE images
-        SET state = ended.state::image_state, digest = ended.digest, format = ended.format, width = ended.width,
-            height = ended.height, source_bytes = ended.source_bytes, rendition_bytes = ended.rendition_bytes,
-            cache_hit = ended.cache_hit, problem = ended.problem, detail = ended.detail, attempts = ended.attempts,
-            fetch_seconds = ended.fetch_seconds, enhance_seconds = ended.enhance_seconds,
-            requested_at = ended.requested_at, ended_at = now()
+        SET state = ended.state::image_state, run = ended.run, digest = ended.digest, format = ended.format,
+            width = ended.width, height = ended.height, source_bytes = ended.source_bytes,
+            rendition_bytes = ended.rendition_bytes, cache_hit = ended.cache_hit, problem = ended.problem,
+            detail = ended.detail, attempts = ended.attempts, fetch_seconds = ended.fetch_seconds,
+            enhance_seconds = ended.enhance_seconds, requested_at = ended.requested_at, ended_at = now()
         FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::int[], $7::int[], $8::bigint[],
                     $9::bigint[], $10::bool[], $11::text[], $12::text[], $13::int[], $14::real[], $15::real[],
                     $16::timestamptz[])
              AS ended (image_id, run, state, digest, format, width, height, source_bytes, rendition_bytes, cache_hit,
                        problem, detail, attempts, fetch_seconds, enhance_seconds, requested_at)
-        WHERE images.image_id = ended.image_id AND images.run = ended.run AND images.state = 'pending'
-        RETURNING images.job_id, images.seq, images.position, images.item_size, images.state::text AS state,
-                  images.source_bytes, images.rendition_bytes
+        WHERE images.image_id = ended.image_id AND images.run <= ended.run AND images.state = 'pending'
+        RETURNING images.image_id, images.job_id, images.seq, images.position, images.item_size,
+                  images.state::text AS state, images.source_bytes, images.rendition_bytes
         """,
         *_columns(
             images,

@@ -31,6 +31,7 @@ class NewJob:
     tier: str | None = None
     in_flight_max: int | None = None
     door_facts: str | None = None
+    starts: bool = True
 
 
 @dataclass(slots=True)
@@ -47,14 +48,15 @@ class Progress:
 
 
 async def insert_job(connection: Connection, job: NewJob) -> asyncpg.Record | None:
-    """Accept a job; work with a price waits for its tokens. None: another job has its reference."""
+    """Accept a job: it waits to be started, or for its tokens where it has a price. None: its reference is taken."""
     return await connection.fetchrow(
         """
         INSERT INTO jobs (job_id, account_id, kind, state, recipe, price_tokens, webhook_url, webhook_secret_sealed,
                           file_name, traceparent, images_total, items_total, reference, album_id, tier, in_flight_max,
                           door_facts)
-        VALUES ($1, $2, $3, CASE WHEN $5 > 0 THEN 'awaiting_tokens' ELSE 'open' END::job_state, $4, $5, $6, $7, $8, $9,
-                $10, $11, $12, $13, $14, $15, $16)
+        VALUES ($1, $2, $3,
+                CASE WHEN NOT $17 THEN 'pending' WHEN $5 > 0 THEN 'awaiting_tokens' ELSE 'open' END::job_state,
+                $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         ON CONFLICT (reference) DO NOTHING
         RETURNING *
         """,
@@ -74,6 +76,7 @@ async def insert_job(connection: Connection, job: NewJob) -> asyncpg.Record | No
         job.tier,
         job.in_flight_max,
         job.door_facts,
+        job.starts,
     )
 
 
@@ -151,7 +154,7 @@ async def add_progress(connection: Connection, progress: Mapping[UUID, Progress]
 
 
 async def mark_completed(connection: Connection, job_ids: Sequence[UUID]) -> list[asyncpg.Record]:
-    """End those jobs of which every image has ended; returns them."""
+    """End those jobs of which every image has ended; a paused one ends when it is resumed. Returns them."""
     return await connection.fetch(
         """
         UPDATE jobs
@@ -162,7 +165,7 @@ async def mark_completed(connection: Connection, job_ids: Sequence[UUID]) -> lis
                 ELSE 'completed'
             END::job_state,
             paused = false, completed_at = now(), updated_at = now()
-        WHERE job_id = ANY($1::uuid[]) AND state IN ('open', 'cancelling')
+        WHERE job_id = ANY($1::uuid[]) AND state IN ('open', 'cancelling') AND NOT paused
           AND images_succeeded + images_failed + images_cancelled = images_total
         RETURNING *
         """,

@@ -1,0 +1,1 @@
+"""The batches door: CSVs of URLs, analysed in bulk, with full control, analytics and exports."""

@@ -1,0 +1,1 @@
+"""Batches: what callers do with them, each in one transaction with its events."""
