@@ -1,4 +1,4 @@
-"""How the batches door answers: `{"success", "data", "message"?, "timestamp"}`, and how its documentation names errors."""
+"""How the batches door answers, `{"success", "data", "message"?, "timestamp"}`, and how its errors are documented."""
 
 import json
 from collections.abc import Mapping
@@ -45,7 +45,9 @@ def answer(
 
 def written(moment: datetime | None) -> str | None:
     """A time as the door writes it: UTC with Z, to the millisecond."""
-    return moment and moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def not_found(batch_id: str) -> Refused:
