@@ -4,6 +4,8 @@ A letter that is put back goes to the front, so that the order stays. The broker
 what was put back twenty times. Long before, a copy goes to the queue's end instead.
 """
 
+import asyncio
+import time
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -20,6 +22,8 @@ from shared.publishing import Publication
 from shared.topology import Subscription
 
 PUT_BACK_MAX = 10
+PUT_BACK_SECONDS_MAX = 0.5
+COUNTED_AGAIN_SECONDS = 0.01
 UNKNOWN = "unknown"
 COUNTED_BY_BROKER = "x-delivery-count"
 
@@ -106,12 +110,16 @@ class DeadQueue:
         await self._channel.basic_ack(letter.tag, wait=False)
 
     async def put_back(self, letters: Sequence[DeadLetter]) -> None:
-        """Leave letters where they were, in their order."""
+        """Leave letters where they were, in their order; returns when they can be taken again, or soon after."""
+        there = await self.count()
         for letter in sorted(letters, key=lambda letter: letter.tag):
             if letter.is_worn:
                 await self._append(letter)
             else:
                 await self._channel.basic_nack(letter.tag, requeue=True)
+        deadline = time.monotonic() + PUT_BACK_SECONDS_MAX
+        while await self.count() < there + len(letters) and time.monotonic() < deadline:
+            await asyncio.sleep(COUNTED_AGAIN_SECONDS)
 
     async def _append(self, letter: DeadLetter) -> None:
         await self._channel.basic_publish(

@@ -27,6 +27,7 @@ from tests.eventually import eventually
 NAME = "fetcher"
 HEARD = Subscription(NAME, JobPaused)
 OPEN_SECONDS_MAX = 40
+STOP_SECONDS_MAX = 10
 EFFECTS = "CREATE TABLE IF NOT EXISTS effects (job_id uuid NOT NULL)"
 
 
@@ -105,6 +106,10 @@ async def running(amqp_url: str, database: Database, trouble: Trouble) -> AsyncI
         await eventually(is_open, OPEN_SECONDS_MAX)
         yield bus
     finally:
+        await bus.stop_consuming()
+        await loop.drain(STOP_SECONDS_MAX)
+        await gatherer.drain(STOP_SECONDS_MAX)
+        await relay.finish(STOP_SECONDS_MAX)  # else the next test hears what this one left in the outbox
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
