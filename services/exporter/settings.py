@@ -14,6 +14,8 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
+    REPORTED = ("export_concurrency", "export_rows_max", "webhook_concurrency")
+
     export_rows_max: int = 1_000_000
     export_concurrency: int = 2
     deleted_results_seconds: float = 60

@@ -15,6 +15,8 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore", populate_by_name=True)
 
+    REPORTED = ("dispatch_images_max", "dispatch_job_images_max", "requests_per_hour")
+
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     gateway_published_host: str = Field("", description="the address others reach it at, where that is not the host")
