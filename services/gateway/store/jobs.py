@@ -241,7 +241,7 @@ async def mark_cancelling(connection: Connection, job_id: UUID) -> int | None:
         """
         UPDATE jobs
         SET state = 'cancelling', paused = false, control_version = control_version + 1, updated_at = now()
-        WHERE job_id = $1 AND state IN ('awaiting_tokens', 'open')
+        WHERE job_id = $1 AND state IN ('pending', 'awaiting_tokens', 'open')
         RETURNING control_version
         """,
         job_id,
