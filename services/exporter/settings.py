@@ -8,6 +8,7 @@ from shared.settings import SharedSettings
 class Settings(SharedSettings):
     """Limits of a result file and of one webhook attempt.
 
+    Results of a deleted job are kept for a moment, for clones of it that are still to be heard of.
     A lease outlasts an attempt (look-up, line, request): an attempt cut off by a crash is made again after it.
     """
 
@@ -17,6 +18,7 @@ class Settings(SharedSettings):
 
     export_rows_max: int = 1_000_000
     export_concurrency: int = 2
+    deleted_results_seconds: float = 60
     webhook_seconds: float = 15
     webhook_host_wait_seconds: float = 2
     webhook_lease_seconds: float = 60

@@ -42,6 +42,8 @@ class Settings(SharedSettings):
     enhance_providers: tuple[str, ...] = Field(("local",), description="that a request may choose between")
     streams_max: int = Field(5, ge=1, description="of a job's progress, open at once by an account")
     csv_rows_max: int = 1_000_000
+    chunk_size: int = Field(2000, ge=1, le=100_000, description="images in a chunk of a batch")
+    batches_active_max: int = Field(20, ge=1, description="of an account: queued or processing")
     webhook_url: str | None = Field(
         None,
         description="called for uploads that name no webhook",
