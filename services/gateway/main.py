@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from services.gateway.api.app import serve
+from services.gateway.batches import deleting
 from services.gateway.dispatch import Dispatcher
 from services.gateway.handlers import SERVICE
 from services.gateway.ports import open_ports
@@ -20,6 +21,7 @@ if __name__ == "__main__":
             ports.live.listen,
             ports.keyring.note_uses,
             Dispatcher(ports.database, ports.relay, ports.live, settings).run,
+            lambda: deleting.sweep(ports),
             lambda: serve(ports),
         ],
     )

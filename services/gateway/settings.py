@@ -41,6 +41,7 @@ class Settings(SharedSettings):
     streams_max: int = Field(5, ge=1, description="of a job's progress, open at once by an account")
     csv_rows_max: int = 1_000_000
     batches_active_max: int = Field(20, ge=1, description="of an account: queued or processing")
+    batch_sweep_seconds: float = Field(5, gt=0, description="between looks for batches that are to be removed")
     webhook_url: str | None = Field(
         None,
         description="called for uploads that name no webhook",
