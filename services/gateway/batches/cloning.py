@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.gateway.batches.control import NoSuchBatch
+from services.gateway.batches.control import Also, NoSuchBatch
 from services.gateway.control import run_submitted
 from services.gateway.ports import Ports
 from services.gateway.store import batch_clones, batches, chunks, images, jobs
@@ -30,7 +30,9 @@ class Cloned:
     results: int
 
 
-async def clone(ports: Ports, account_id: str, original_id: UUID, name: str, *, copy_results: bool) -> Cloned:
+async def clone(
+    ports: Ports, account_id: str, original_id: UUID, name: str, also: Also | None = None, *, copy_results: bool
+) -> Cloned:
     """Make a batch of another one's images. Raises NoSuchBatch.
 
     copy_results: images that have ended count as done in the new one, and only the rest is to run.
@@ -57,6 +59,8 @@ async def clone(ports: Ports, account_id: str, original_id: UUID, name: str, *, 
             )
         letters = [outbox.following(job["traceparent"], event, source="gateway") for event in said]
         posted = await outbox.add(connection, letters)
+        if also:
+            await also(connection, cloned)
         await jobs.notify(connection, [cloned.job_id])
     ports.relay.publish(posted)
     return cloned

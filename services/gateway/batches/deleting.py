@@ -16,7 +16,6 @@ ACTIVE = ("pending", "queued", "processing")
 ROWS_AT_ONCE = 5_000
 OVERDUE_AT_ONCE = 20
 PAUSE_SECONDS = 0.05  # between two portions, for those who have work to do
-CLEANED_UP = "Cleaned up by admin - stuck for too long"
 
 
 class NotOverdue(DarkroomError):
@@ -50,16 +49,6 @@ async def delete(ports: Ports, account_id: str, job_id: UUID, *, force: bool) ->
         if steered.status in ACTIVE and not force:
             raise NotNow(f"Cannot delete active batch {job_id}. Use force=True to override.")
         await _delete(steered)
-
-
-async def clean_up(ports: Ports, account_id: str, job_id: UUID, quiet_since: datetime) -> bool:
-    """Cancel an active batch in which nothing has happened since a time; False when it goes on. Raises NoSuchBatch."""
-    async with steering(ports, account_id, job_id) as steered:
-        if steered.status not in ACTIVE or steered.job["updated_at"] >= quiet_since:
-            return False
-        await stop(steered)
-        await batch_deletions.note_on(steered.connection, job_id, CLEANED_UP)
-        return True
 
 
 async def sweep(ports: Ports) -> None:

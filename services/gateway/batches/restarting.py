@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.gateway.batches.control import NoSuchBatch, NotNow, Steering, activate, start_within, steering
+from services.gateway.batches.control import Also, NoSuchBatch, NotNow, Steering, activate, start_within, steering
 from services.gateway.control import run_submitted
 from services.gateway.ports import Ports
 from services.gateway.store import batch_control, batch_deletions, chunks
@@ -31,15 +31,16 @@ class NoSuchResult(NoSuchBatch):
 class Restarted:
     """What runs again. status: the batch's before. run: of the batch from now on. images, chunks: how many."""
 
+    job_id: UUID
     status: str
     run: int
     images: int
     chunks: int
 
 
-async def retry_failed(ports: Ports, account_id: str, job_id: UUID) -> Restarted:
+async def retry_failed(ports: Ports, account_id: str, job_id: UUID, also: Also | None = None) -> Restarted:
     """Run the failed images of an ended batch again. Raises NoSuchBatch, NotNow, TooManyActive."""
-    async with steering(ports, account_id, job_id) as steered:
+    async with steering(ports, account_id, job_id, also) as steered:
         if steered.status not in ENDED or steered.job["completed_at"] is None:
             raise NotNow(f"Batch {job_id} has not ended")
         if not steered.job["images_failed"]:
@@ -47,9 +48,9 @@ async def retry_failed(ports: Ports, account_id: str, job_id: UUID) -> Restarted
         return await _restart_active(ports, steered, NOT_FAILED)
 
 
-async def retry(ports: Ports, account_id: str, job_id: UUID) -> Restarted:
+async def retry(ports: Ports, account_id: str, job_id: UUID, also: Also | None = None) -> Restarted:
     """Run whatever has not succeeded of an ended batch again. Raises NoSuchBatch, NotNow, TooManyActive."""
-    async with steering(ports, account_id, job_id) as steered:
+    async with steering(ports, account_id, job_id, also) as steered:
         if steered.status not in ENDED:
             raise NotNow(f"Batch {job_id} has not ended")
         if steered.job["images_succeeded"] == steered.job["images_total"]:
@@ -57,13 +58,13 @@ async def retry(ports: Ports, account_id: str, job_id: UUID) -> Restarted:
         return await _restart_active(ports, steered, SUCCEEDED)
 
 
-async def retry_image(ports: Ports, account_id: str, image_id: UUID) -> Restarted:
+async def retry_image(ports: Ports, account_id: str, image_id: UUID, also: Also | None = None) -> Restarted:
     """Run one failed image of an ended batch again. Raises NoSuchResult, NotNow, TooManyActive."""
     async with ports.database.connection() as connection:
         job_id = await batch_control.find_job_of_image(connection, account_id, image_id)
     if job_id is None:
         raise NoSuchResult(f"Result {image_id} not found")
-    async with steering(ports, account_id, job_id) as steered:
+    async with steering(ports, account_id, job_id, also) as steered:
         job = steered.job
         if steered.status not in ENDED or job["completed_at"] is None:
             raise NotNow(f"Batch {job_id} of result {image_id} has not ended")
@@ -74,15 +75,17 @@ async def retry_image(ports: Ports, account_id: str, image_id: UUID) -> Restarte
         kept = (job["images_succeeded"], job["images_failed"] - 1, job["images_cancelled"])
         again = await _next_run(ports, steered, *kept)
         await activate(steered.connection, account_id, job_id, ports.settings.batches_active_max)
-        return Restarted(steered.status, again["run"], 1, 1)
+        return await steered.done(Restarted(steered.job_id, steered.status, again["run"], 1, 1))
 
 
-async def force_start(ports: Ports, account_id: str, job_id: UUID, *, skip_validation: bool) -> Restarted:
+async def force_start(
+    ports: Ports, account_id: str, job_id: UUID, also: Also | None = None, *, skip_validation: bool
+) -> Restarted:
     """Run whatever has not succeeded again, in whatever status the batch is; a pending one is started.
 
     Raises NoSuchBatch, TooManyActive, and NotNow of a completed one where validation is not skipped.
     """
-    async with steering(ports, account_id, job_id) as steered:
+    async with steering(ports, account_id, job_id, also) as steered:
         if steered.status == "completed" and not skip_validation:
             raise NotNow("Cannot force start a completed batch. Use clone instead.")
         if steered.status != "pending":
@@ -90,7 +93,7 @@ async def force_start(ports: Ports, account_id: str, job_id: UUID, *, skip_valid
         waiting = steered.job["images_total"] - steered.job["images_succeeded"] - steered.job["images_failed"]
         open_chunks = await batch_control.count_open_chunks(steered.connection, job_id)
         await start_within(steered.connection, account_id, job_id, ports.settings.batches_active_max)
-        return Restarted(steered.status, steered.job["run"], waiting, open_chunks)
+        return await steered.done(Restarted(steered.job_id, steered.status, steered.job["run"], waiting, open_chunks))
 
 
 async def reset(ports: Ports, account_id: str, job_id: UUID, *, force: bool) -> Restarted:
@@ -105,7 +108,7 @@ async def _restart_active(ports: Ports, steered: Steering, kept: Kept) -> Restar
     restarted = await _restart(ports, steered, kept)
     active_max = ports.settings.batches_active_max
     await activate(steered.connection, steered.job["account_id"], steered.job_id, active_max)
-    return restarted
+    return await steered.done(restarted)
 
 
 async def _restart(ports: Ports, steered: Steering, kept: Kept) -> Restarted:
@@ -116,7 +119,9 @@ async def _restart(ports: Ports, steered: Steering, kept: Kept) -> Restarted:
     succeeded = job["images_succeeded"] if kept.succeeded else 0
     cancelled = job["images_cancelled"] if kept.cancelled else 0
     again = await _next_run(ports, steered, succeeded, 0, cancelled)
-    return Restarted(steered.status, again["run"], job["images_total"] - succeeded - cancelled, open_chunks)
+    return Restarted(
+        steered.job_id, steered.status, again["run"], job["images_total"] - succeeded - cancelled, open_chunks
+    )
 
 
 async def _next_run(ports: Ports, steered: Steering, succeeded: int, failed: int, cancelled: int) -> asyncpg.Record:

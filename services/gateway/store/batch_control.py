@@ -180,3 +180,38 @@ async def find_job_of_image(connection: Connection, account_id: str, image_id: U
         account_id,
     )
     return found
+
+
+async def find_account(connection: Connection, job_id: UUID) -> str | None:
+    """Whose batch this is, for operators."""
+    found: str | None = await connection.fetchval(
+        "SELECT account_id FROM batches WHERE job_id = $1 AND deleted_at IS NULL", job_id
+    )
+    return found
+
+
+async def find_by_part(connection: Connection, part_id: UUID) -> asyncpg.Record | None:
+    """The batch that this is, or that this chunk is of, and whose it is; for operators."""
+    return await connection.fetchrow(
+        """
+        SELECT job_id, account_id
+        FROM batches
+        WHERE deleted_at IS NULL AND job_id IN ($1, (SELECT job_id FROM chunks WHERE chunk_id = $1))
+        """,
+        part_id,
+    )
+
+
+async def list_active(connection: Connection, limit: int) -> list[asyncpg.Record]:
+    """Batches of all accounts that are pending, queued or processing, the oldest first; how many chunks are open."""
+    return await connection.fetch(
+        """
+        SELECT job_id, batches.account_id,
+               (SELECT count(*) FROM chunks WHERE chunks.job_id = jobs.job_id AND completed_at IS NULL) AS open_chunks
+        FROM batches JOIN jobs USING (job_id)
+        WHERE deleted_at IS NULL AND hidden_at IS NULL AND jobs.state IN ('pending', 'open') AND NOT paused
+        ORDER BY jobs.created_at
+        LIMIT $1
+        """,
+        limit,
+    )
