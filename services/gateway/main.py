@@ -18,10 +18,8 @@ if __name__ == "__main__":
         lambda core: open_ports(core, settings),
         migrations=[Path(__file__).parent / "migrations"],
         background=lambda ports: [
-            ports.live.listen,
-            ports.keyring.note_uses,
+            *(ports.live.listen, ports.keyring.note_uses),
             Dispatcher(ports.database, ports.relay, ports.live, settings).run,
-            lambda: deleting.sweep(ports),
-            lambda: serve(ports),
+            *(lambda: deleting.sweep(ports), lambda: serve(ports)),
         ],
     )

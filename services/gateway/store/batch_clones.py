@@ -125,7 +125,8 @@ async def count_done(connection: Connection, job_id: UUID, done: asyncpg.Record)
     await connection.execute(
         """
         UPDATE jobs
-        SET images_succeeded = $2, images_failed = $3, items_ended = $2 + $3, source_bytes = $4, rendition_bytes = $5
+        SET images_succeeded = $2::int, images_failed = $3::int, items_ended = $2::int + $3::int, source_bytes = $4,
+            rendition_bytes = $5
         WHERE job_id = $1
         """,
         job_id,
@@ -141,7 +142,8 @@ async def count_results(connection: Connection, job_id: UUID, results: asyncpg.R
     await connection.execute(
         """
         UPDATE batches
-        SET processed_before = $2 + $3, results_succeeded = $2, results_failed = $3, results_store_images = $4
+        SET processed_before = $2::int + $3::int, results_succeeded = $2::int, results_failed = $3::int,
+            results_store_images = $4
         WHERE job_id = $1
         """,
         job_id,

@@ -100,9 +100,10 @@ async def restart_job(
         """
         UPDATE jobs
         SET run = run + 1, state = 'pending', paused = false, problem = NULL, next_seq = 0, in_flight = 0,
-            images_succeeded = $2, images_failed = $3, images_cancelled = $4, items_ended = $2 + $3 + $4,
-            source_bytes = CASE WHEN $2 > 0 THEN source_bytes ELSE 0 END,
-            rendition_bytes = CASE WHEN $2 > 0 THEN rendition_bytes ELSE 0 END,
+            images_succeeded = $2::int, images_failed = $3::int, images_cancelled = $4::int,
+            items_ended = $2::int + $3::int + $4::int,
+            source_bytes = CASE WHEN $2::int > 0 THEN source_bytes ELSE 0 END,
+            rendition_bytes = CASE WHEN $2::int > 0 THEN rendition_bytes ELSE 0 END,
             control_version = control_version + 1, completed_at = NULL, updated_at = now()
         WHERE job_id = $1
         RETURNING *
