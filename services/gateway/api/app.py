@@ -24,6 +24,7 @@ from services.gateway.api import (
     uploads,
     webhooks,
 )
+from services.gateway.api.batches import admin_batches, bulk, control, retrying
 from services.gateway.api.limits import BodyBytes, BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
 from services.gateway.api.rate_headers import RateHeaders
@@ -51,6 +52,7 @@ what is Darkroom's own answers RFC 9457 problem details.
 MODULES = (
     *(products, product_status, product_files, webhooks),
     *(albums, album_images, uploads, batch_uploads, images, enhancements, album_jobs, album_job_stream, tokens),
+    *(control, retrying, bulk, admin_batches),
     *(admin, ledger, health),
 )
 JSON_BYTES_MAX = 1_000_000
