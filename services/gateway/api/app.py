@@ -25,6 +25,7 @@ from services.gateway.api import (
     webhooks,
 )
 from services.gateway.api.batches import admin_batches, bulk, control, retrying
+from services.gateway.api.batches import analytics, batches, creation, status, stream, web
 from services.gateway.api.limits import BodyBytes, BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
 from services.gateway.api.rate_headers import RateHeaders
@@ -43,16 +44,19 @@ Send a CSV of products, watch its images go through the pipeline, be called back
 * **Albums**: uploaded images, kept as they are, and albums of them, private or shared.
 * **Enhancements**: images and whole albums enhanced for tokens, followed, cancelled, given back when they fail.
 * **Tokens**: balance, statement; grants and the ledger's invariants for operators.
+* **Batches**: CSVs of URLs, fetched and analysed in bulk; status with advice on polling, chunks, health, errors.
 * **Admin**: accounts and their API keys, for those who have an admin key.
 
-Errors of the products door are `{"detail": "..."}`, those of albums, images, jobs and tokens `{"error": "..."}`;
-what is Darkroom's own answers RFC 9457 problem details.
+Errors of the products door are `{"detail": "..."}`, those of albums, images, jobs and tokens `{"error": "..."}`,
+those of batches `{"success": false, "error": "...", "timestamp": "..."}`; what is Darkroom's own answers RFC 9457
+problem details.
 """
 
 MODULES = (
     *(products, product_status, product_files, webhooks),
     *(albums, album_images, uploads, batch_uploads, images, enhancements, album_jobs, album_job_stream, tokens),
     *(control, retrying, bulk, admin_batches),
+    *(creation, batches, status, analytics, stream, web),
     *(admin, ledger, health),
 )
 JSON_BYTES_MAX = 1_000_000
