@@ -10,7 +10,7 @@ from shared.facts import Analysis
 
 
 class Told(BaseModel):
-    """A part of what a provider answers: what is there must be of the right type, what is not asked for may be there."""
+    """A part of what a provider answers: what we read of it must be of the right type."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
