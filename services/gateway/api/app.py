@@ -73,6 +73,7 @@ def create_app(ports: Ports) -> FastAPI:
     app = FastAPI(title="Darkroom", version=Checks.version, description=DESCRIPTION, lifespan=lifespan)
     app.state.ports = ports
     app.state.streams = Streams(ports.settings.streams_max)
+    app.state.routes = [route for module in MODULES for route in module.router.routes]
     for module in MODULES:
         app.include_router(module.router)
     for error, answer in ANSWERS.items():
