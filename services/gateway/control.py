@@ -51,7 +51,8 @@ async def _steer(
         version = await change(connection)
         if version is None:
             raise NotNow(f"the job is {'paused' if job['paused'] else job['state']}")
-        said = event(account_id=account_id, job_id=job_id, version=version)
+        run = job["run"] if event is JobCancelled else None
+        said = event(account_id=account_id, job_id=job_id, version=version, run=run)
         completed = await projection.complete(
             connection, [job_id]
         )  # its last images may have ended while it was paused

@@ -15,6 +15,8 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore", populate_by_name=True)
 
+    REPORTED = ("dispatch_images_max", "dispatch_job_images_max", "requests_per_hour")
+
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     gateway_published_host: str = Field("", description="the address others reach it at, where that is not the host")
@@ -40,6 +42,8 @@ class Settings(SharedSettings):
     enhance_providers: tuple[str, ...] = Field(("local",), description="that a request may choose between")
     streams_max: int = Field(5, ge=1, description="of a job's progress, open at once by an account")
     csv_rows_max: int = 1_000_000
+    chunk_size: int = Field(2000, ge=1, le=100_000, description="images in a chunk of a batch")
+    batches_active_max: int = Field(20, ge=1, description="of an account: queued or processing")
     webhook_url: str | None = Field(
         None,
         description="called for uploads that name no webhook",
