@@ -26,6 +26,7 @@ from services.gateway.api import (
 )
 from services.gateway.api.batches import admin_batches, bulk, control, retrying
 from services.gateway.api.batches import analytics, batches, creation, status, stream, web
+from services.gateway.api.batches import data, export_views, exports, results, web_exports
 from services.gateway.api.limits import BodyBytes, BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
 from services.gateway.api.rate_headers import RateHeaders
@@ -57,6 +58,7 @@ MODULES = (
     *(albums, album_images, uploads, batch_uploads, images, enhancements, album_jobs, album_job_stream, tokens),
     *(control, retrying, bulk, admin_batches),
     *(creation, batches, status, analytics, stream, web),
+    *(results, data, exports, export_views, web_exports),
     *(admin, ledger, health),
 )
 JSON_BYTES_MAX = 1_000_000
@@ -91,6 +93,8 @@ def body_bytes(settings: Settings) -> BodyBytes:
         at={
             "/api/images/upload": settings.source_bytes_max + FORM_BYTES,
             "/api/images/batch-upload": settings.batch_bytes_max + FORM_BYTES,
+            "/api/v1/export/filtered": JSON_BYTES_MAX,
+            "/api/v1/export/batches/multiple": JSON_BYTES_MAX,
         },
         albums=JSON_BYTES_MAX,
         elsewhere=settings.upload_bytes_max,
