@@ -24,9 +24,23 @@ from services.gateway.api import (
     uploads,
     webhooks,
 )
-from services.gateway.api.batches import admin_batches, bulk, control, retrying
-from services.gateway.api.batches import analytics, batches, creation, status, stream, web
-from services.gateway.api.batches import data, export_views, exports, results, web_exports
+from services.gateway.api.batches import (
+    admin_batches,
+    analytics,
+    batches,
+    bulk,
+    control,
+    creation,
+    data,
+    export_views,
+    exports,
+    results,
+    retrying,
+    status,
+    stream,
+    web,
+    web_exports,
+)
 from services.gateway.api.limits import BodyBytes, BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
 from services.gateway.api.rate_headers import RateHeaders
