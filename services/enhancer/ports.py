@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.enhancer import store
 from services.enhancer.analysis import Analyzed, Provider
 from services.enhancer.confinement import SandboxLimits
+from services.enhancer.crowd import Crowd
 from services.enhancer.made import Made
 from services.enhancer.providers import open_providers
 from services.enhancer.sandbox import Sandbox
@@ -36,6 +37,7 @@ class Ports:
     blobs: Blobs
     analyzer: str
     analyzed: Made[AnalysisKey, KeptAnalysis]
+    crowd: Crowd
     sharing: Sharing[AnalysisKey, tuple[Analyzed, bool]]
     readers: Sandbox
     providers: Mapping[str, Provider]
@@ -57,6 +59,7 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
             blobs=open_blobs(settings.blobs_url),
             analyzer=settings.analyzer,
             analyzed=Made(core.database, store.find_analyses),
+            crowd=Crowd(settings.analyses_max),
             sharing=Sharing(settings.concurrency),
             readers=readers,
             providers=providers,

@@ -36,6 +36,11 @@ class Settings(SharedSettings):
         """Enough for one commit and the next, so that no worker waits; few enough that replicas share the work."""
         return self.enhance_concurrency or 48 * self.enhance_workers
 
+    @property
+    def analyses_max(self) -> int:
+        """Of these at most so many are analyses, which take long: the others' images go on between them."""
+        return max(1, self.concurrency // 2)
+
     # Providers: analysers that are reached over HTTP. Keys are comma-separated; prices in millionths of a US dollar.
     google_vision_api_keys: SecretStr = Field(
         SecretStr(""), validation_alias=AliasChoices("DARKROOM_GOOGLE_VISION_API_KEYS", "GOOGLE_VISION_API_KEYS")

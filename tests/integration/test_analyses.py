@@ -14,6 +14,7 @@ import pytest_asyncio
 from PIL import Image
 
 from services.enhancer.analysis import Analyzed
+from services.enhancer.crowd import Crowd
 from services.enhancer.domain import LOCAL_MODEL
 from services.enhancer.handlers import gave_up, on_image_fetched
 from services.enhancer.ports import Ports
@@ -172,6 +173,14 @@ async def test_a_provider_without_keys_fails_the_image_with_its_reason(ports: Po
     problem = await problem_of(ports, plain("red"), "google_vision")
     assert isinstance(problem, Permanent)
     assert problem.problem == "provider_not_configured"
+
+
+async def test_images_beyond_the_places_for_analyses_come_again(asking: Ports) -> None:
+    crowded = replace(asking, crowd=Crowd(2))
+    events = [await fetched(crowded, plain("gold"), seq=number) for number in range(5)]
+    outcomes = await asyncio.gather(*(handled(event, crowded) for event in events), return_exceptions=True)
+    assert [type(outcome).__name__ for outcome in outcomes] == ["ImageAnalyzed"] * 2 + ["NotYet"] * 3
+    assert (await handled(events[4], crowded)).analysis.store_name == "Miller"
 
 
 async def test_params_that_nobody_knows_fail_the_image(ports: Ports) -> None:
