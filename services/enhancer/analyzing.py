@@ -55,14 +55,16 @@ async def _look_up(event: ImageFetched, provider: str, key: AnalysisKey, ports: 
 
 
 async def _locally(event: ImageFetched, ports: Ports) -> Analyzed:
-    async with ports.blobs.local(event.blob.digest) as source:
-        recipe = {"operation": "analyze", "params": event.recipe.params}
+    recipe = {"operation": "analyze", "params": event.recipe.params}
+    async with ports.turns, ports.blobs.local(event.blob.digest) as source:
+        ports.gate.admit(event)  # its job may have been paused or cancelled while it waited
         return Analyzed(await ports.readers.read(source, recipe), LOCAL_MODEL)
 
 
 async def _by(provider: str, event: ImageFetched, ports: Ports) -> Analyzed:
     async with ports.blobs.local(event.blob.digest) as source:
         jpeg = await _jpeg_of(source, ports)
+    ports.gate.admit(event)
     return await ports.providers[provider].analyze(jpeg)
 
 

@@ -1,5 +1,6 @@
 """What the enhancer's handlers reach the world by."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class Ports:
     crowd: Crowd
     sharing: Sharing[AnalysisKey, tuple[Analyzed, bool]]
     readers: Sandbox
+    turns: asyncio.Semaphore
     providers: Mapping[str, Provider]
 
 
@@ -62,6 +64,7 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
             crowd=Crowd(settings.analyses_max),
             sharing=Sharing(settings.concurrency),
             readers=readers,
+            turns=asyncio.Semaphore(settings.analyze_workers),
             providers=providers,
         )
 

@@ -24,9 +24,11 @@ class Settings(SharedSettings):
         "auto", description="who analyses when the recipe does not say; auto: a provider that has keys, else local"
     )
     analyze_workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 2, description="of the local analyser, started when first needed"
+        default_factory=lambda: os.cpu_count() or 2,
+        ge=1,
+        description="of the local analyser, started when first needed",
     )
-    analyze_seconds_max: float = 120
+    analyze_seconds_max: float = 180
     analyze_memory_bytes_max: int = 2 << 30
     source_pixels_max: int = 50_000_000
     source_frames_max: int = 500
