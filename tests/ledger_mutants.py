@@ -1,6 +1,7 @@
 """The ledger's guards, each with what it becomes when it is taken away; tests/ledger_mutations.py tries them all."""
 
-from dataclasses import dataclass
+from tests.ledger_decision_mutants import DECISIONS
+from tests.mutants import of
 
 STORE = "services/ledger/store"
 FIRST = "services/ledger/migrations/0001_ledger.sql"
@@ -11,22 +12,7 @@ RECORDERS = "services/ledger/recorders.py"
 DOMAIN = "services/ledger/domain.py"
 REGENERATION = "shared/regeneration.py"
 
-
-@dataclass(frozen=True)
-class Mutant:
-    """A guard and its place: `old` stands once in `file`, `new` takes its place."""
-
-    guard: str
-    file: str
-    old: str
-    new: str = ""
-
-
-def _of(file: str, *guards: tuple[str, str, str]) -> list[Mutant]:
-    return [Mutant(guard, file, old, new) for guard, old, new in guards]
-
-
-ACCOUNTS = _of(
+ACCOUNTS = of(
     f"{STORE}/accounts.py",
     ("an account is opened once", "        ON CONFLICT DO NOTHING\n", ""),
     (
@@ -54,7 +40,7 @@ ACCOUNTS = _of(
     ("each change has a version of its own", "accounts.version + change.changes", "accounts.version + 1"),
 )
 
-TRANSFERS = _of(
+TRANSFERS = of(
     f"{STORE}/transfers.py",
     ("a transfer's key is made once", "            ON CONFLICT (transfer_key) DO NOTHING\n", ""),
     ("the audit counts no accounts of the books' own", "FROM accounts WHERE NOT system)", "FROM accounts)"),
@@ -62,7 +48,7 @@ TRANSFERS = _of(
     ("the audit tells apart what was captured", " WHERE account_id = 'system:revenue'", ""),
 )
 
-HOLDS = _of(
+HOLDS = of(
     f"{STORE}/holds.py",
     (
         "a run is held once",
@@ -87,7 +73,7 @@ HOLDS = _of(
     ("an outcome waits for the hold of its job", "holds.job_id = wanted.job_id AND ", ""),
 )
 
-SETTLEMENTS = _of(
+SETTLEMENTS = of(
     f"{STORE}/settlements.py",
     (
         "an image of a declined run costs nothing",
@@ -139,7 +125,7 @@ SETTLEMENTS = _of(
     ),
 )
 
-USAGE = _of(
+USAGE = of(
     f"{STORE}/usage.py",
     (
         "meters are written in one order",
@@ -149,7 +135,7 @@ USAGE = _of(
 )
 
 TABLES = [
-    *_of(
+    *of(
         FIRST,
         ("an account stands once", "account_id text PRIMARY KEY", "account_id text"),
         ("nothing below zero is held", "CHECK (0 <= held AND held <= posted)", "CHECK (held <= posted)"),
@@ -206,7 +192,7 @@ TABLES = [
         ("an image ends somehow", "CHECK (result IN ('succeeded', 'failed', 'cancelled'))", "CHECK (true)"),
         ("a day's meter stands once", "    PRIMARY KEY (account_id, day)\n", "    CHECK (true)\n"),
     ),
-    *_of(
+    *of(
         SECOND,
         (
             "a transfer has a reason",
@@ -227,7 +213,7 @@ TABLES = [
         ("a transfer has entries", "AFTER INSERT ON transfers\n", "AFTER DELETE ON transfers\n"),
         ("no entries are not zero", "IS DISTINCT FROM 0 THEN", "<> 0 THEN"),
     ),
-    *_of(
+    *of(
         THIRD,
         ("an image costs no less than nothing", "CHECK (amount >= 0)", "CHECK (true)"),
         ("an outcome stands", "    NOT (OLD.result = 'succeeded' AND NEW.result = 'cancelled')\n    OR ", "    "),
@@ -256,67 +242,6 @@ TABLES = [
             "",
         ),
         ("what is settled is not unsettled", "    OR NEW.captured + NEW.voided < OLD.captured + OLD.voided\n", ""),
-    ),
-]
-
-DECISIONS = [
-    *_of(
-        RECORDERS,
-        (
-            "a grant is posted only when its transfer is new",
-            " for key, given in by_key.items() if key in new]",
-            " for given in by_key.values()]",
-        ),
-        ("of grants with one key the first counts", "by_key.setdefault(given.key, given)", "by_key[given.key] = given"),
-        ("a clock that another moved gives nothing", "(move for move in moves if move.account_id in moved)", "(moves)"),
-        ("a run is asked for once in a batch", "list(by_run.values())", "holds"),
-        ("an outcome counts once in a batch", "domain.outcomes_of(outcomes)", "list(outcomes)"),
-        (
-            "a cancellation counts whatever came before it",
-            "for outcome in outcomes if outcome.r",
-            "for outcome in domain.outcomes_of(outcomes) if outcome.r",
-        ),
-        ("what regenerated comes before all else", "[*opening, *regenerated]", "[*opening]"),
-    ),
-    *_of(
-        DOMAIN,
-        ("cancelled wins in a batch", 'first.result == "succeeded" and settlement.result == "cancelled"', "False"),
-        ("only what succeeded loses in a batch", 'first.result == "succeeded" and ', ""),
-        (
-            "opening tokens are for new accounts",
-            "for name in sorted(opened) if tokens[name]",
-            "for name in tokens if tokens[name]",
-        ),
-    ),
-    *_of(
-        REGENERATION,
-        (
-            "regeneration ends at the cap",
-            "min(room, self.periods(regenerated_at, now))",
-            "self.periods(regenerated_at, now)",
-        ),
-        ("over the cap nothing is taken away", "max(0, self.tokens_max - posted)", "self.tokens_max - posted"),
-        ("the clock never goes back", "max(0, (now - regenerated_at) //", "((now - regenerated_at) //"),
-        (
-            "the clock moves in whole periods",
-            "return regenerated_at + self.periods(regenerated_at, now) * timedelta(seconds=self.seconds)",
-            "return now if self.periods(regenerated_at, now) else regenerated_at",
-        ),
-    ),
-    *_of(
-        INVARIANTS,
-        *[
-            (f"the audit looks for {name.replace('_', ' ').lower()}", f"    {name},\n", "")
-            for name in (
-                "UNBALANCED_TRANSFERS",
-                "TRANSFERS_OF_ANOTHER_KIND",
-                "BALANCES_THAT_DIFFER_FROM_ENTRIES",
-                "BALANCES_THAT_DIFFER_FROM_HOLDS",
-                "HOLDS_THAT_DIFFER_FROM_SETTLEMENTS",
-                "HOLDS_THAT_DIFFER_FROM_CAPTURES",
-                "CLOCKS_IN_THE_FUTURE",
-            )
-        ],
     ),
 ]
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.brokers import running_postgres
-from tests.ledger_mutants import MUTANTS, Mutant
+from tests.ledger_mutants import MUTANTS
+from tests.mutants import Mutant
 from tests.tidy.sources import ROOT
 
 COPIED = ("client", "deploy", "services", "shared", "tests")

@@ -1,6 +1,7 @@
 """The enhancer's knobs."""
 
 import os
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -13,10 +14,20 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
+    REPORTED = ("enhance_workers", "concurrency", "enhance_seconds_max")
+
     enhance_workers: int = Field(default_factory=lambda: os.cpu_count() or 2)
     enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 48 per worker")
     enhance_seconds_max: float = 60
     enhance_memory_bytes_max: int = 2 << 30
+    analyzer: Literal["auto", "local", "google_vision", "gemini"] = Field(
+        "auto", description="who analyses when the recipe does not say; auto: a provider that has keys, else local"
+    )
+    analyze_workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 2, description="of the local analyser, started when first needed"
+    )
+    analyze_seconds_max: float = 120
+    analyze_memory_bytes_max: int = 2 << 30
     source_pixels_max: int = 50_000_000
     source_frames_max: int = 500
 

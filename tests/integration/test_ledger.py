@@ -13,8 +13,6 @@ from shared.envelope import new_id
 from shared.errors import NotYet
 from shared.events import (
     AccountOpened,
-    AuditCompleted,
-    AuditRequested,
     GrantRequested,
     JobSubmitted,
     TokensCaptured,
@@ -289,27 +287,3 @@ async def test_one_batch_opens_an_account_once_whoever_names_it(ledger, account)
     said = [AccountOpened(account_id=account), submitted(account), Run(account).submitted()]
     events = await book(ledger, await decide(said, TERMS))
     assert [type(event) for event in events] == [TokensGranted, TokensHeld]
-
-
-async def sums(ledger: Database) -> AuditCompleted:
-    """What an audit says of all the books."""
-    (answer,) = await hear(ledger, TERMS, AuditRequested(audit_id=new_id()))
-    assert isinstance(answer, AuditCompleted)
-    assert (answer.violations_total, answer.violations) == (0, ())
-    return answer
-
-
-async def test_an_audit_adds_up_what_was_given_and_paid(ledger, account) -> None:
-    before = await sums(ledger)
-    run = Run(account, images_total=4, price_tokens=2)
-    gift = GrantRequested(account_id=account, grant_id=new_id(), amount=5)
-    await hear(ledger, TERMS, gift, run.submitted())
-    await hear(ledger, TERMS, run.enhanced(0), run.enhanced(1), run.failed(2))
-    await hear(ledger, TERMS, run.cancelled(1))
-    after = await sums(ledger)
-    assert after.accounts - before.accounts == 1
-    assert after.transfers - before.transfers == 4
-    assert after.granted - before.granted == 15
-    assert after.captured - before.captured == 2
-    assert (after.posted - before.posted, after.held - before.held) == (13, 2)
-    assert after.posted == after.granted - after.captured

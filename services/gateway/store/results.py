@@ -75,5 +75,35 @@ async def upsert_results(connection: Connection, results: Sequence[Result]) -> N
     )
 
 
+async def list_recent(connection: Connection, job_id: UUID, limit: int) -> list[asyncpg.Record]:
+    """The results of a batch that were recorded last, newest first."""
+    return await connection.fetch(
+        """
+        SELECT image_id, url, success, store_image, store_name, problem, detail, processing_seconds, created_at
+        FROM results
+        WHERE job_id = $1
+        ORDER BY created_at DESC, seq DESC
+        LIMIT $2
+        """,
+        job_id,
+        limit,
+    )
+
+
+async def list_recent_failures(connection: Connection, job_id: UUID, limit: int) -> list[asyncpg.Record]:
+    """The failures of a batch that were recorded last, newest first. What failed shows no shop."""
+    return await connection.fetch(
+        """
+        SELECT image_id, url, problem, detail, processing_seconds, created_at
+        FROM results
+        WHERE job_id = $1 AND success = false AND store_image = false
+        ORDER BY created_at DESC, seq DESC
+        LIMIT $2
+        """,
+        job_id,
+        limit,
+    )
+
+
 def _columns(rows: Sequence[Any], *names: str) -> list[list[Any]]:
     return [[getattr(row, name) for row in rows] for name in names]
