@@ -4,14 +4,17 @@ An image whose failure was said has failed in the projection, the ledger and the
 would change nothing. It runs again as a retry, that is in a further run of its job.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
+from services.gateway.batches import restarting
+from services.gateway.batches.control import NoSuchBatch, NotNow, TooManyActive
 from services.gateway.ports import Ports
 from services.gateway.store import operations
 from shared import redriving
-from shared.db import Database, Row
+from shared.db import Row
 from shared.dead_letters import DeadLetter
 from shared.envelope import Unreadable, read
 from shared.events import ImageEvent
@@ -27,52 +30,26 @@ ON_ITS_WAY = Verdict("stays", "image's failure is not recorded yet")
 SAID = Verdict("stays", "its failure was said: ask for it again")
 
 
-@dataclass(frozen=True, slots=True)
-class FailedImage:
-    """An image that has failed for good in a run, and has a dead letter."""
-
-    account_id: str
-    job_id: UUID
-    image_id: UUID
-    run: int
-
-
-RetryImages = Callable[[Sequence[FailedImage]], Awaitable[set[UUID]]]
-"""Makes those run again that can, in transactions that are committed when it returns; returns their ids."""
-
-
-async def retry_none(_: Sequence[FailedImage]) -> set[UUID]:
-    """Leave it to the jobs' owners."""
-    return set()
-
-
-async def redrive(
-    ports: Ports,
-    queues: Sequence[Subscription],
-    *,
-    problem: str | None,
-    limit: int | None,
-    retry: RetryImages = retry_none,
-) -> Redriven:
+async def redrive(ports: Ports, queues: Sequence[Subscription], *, problem: str | None, limit: int | None) -> Redriven:
     """Redrive the dead letters of these queues. Raises Closed."""
 
     async def judge(letters: Sequence[DeadLetter]) -> list[Verdict]:
-        return await judged(ports.database, letters, retry)
+        return await judged(ports, letters)
 
     letters_max = min(limit or LETTERS_MAX, LETTERS_MAX)
     return await redriving.redrive(ports.bus, queues, judge, problem=problem, letters_max=letters_max)
 
 
-async def judged(database: Database, letters: Sequence[DeadLetter], retry: RetryImages) -> list[Verdict]:
-    """What becomes of each letter."""
+async def judged(ports: Ports, letters: Sequence[DeadLetter]) -> list[Verdict]:
+    """What becomes of each letter; images that can run again do so from now on."""
     events = [_image_event(letter) if letter.told else None for letter in letters]
     told = [event for event in events if event is not None]
     known: dict[UUID, Row] = {}
     if told:
-        async with database.connection() as connection:
+        async with ports.database.connection() as connection:
             known = {**await operations.list_images(connection, [event.image_id for event in told])}
     failed = [event for event in told if verdict_on(event, known.get(event.image_id)) is FAILED]
-    retried = await retry([_failed(event) for event in failed]) if failed else set()
+    retried = await _retry(ports, failed)
     return [_verdict(letter, event, known, retried) for letter, event in zip(letters, events, strict=True)]
 
 
@@ -99,5 +76,13 @@ def _image_event(letter: DeadLetter) -> ImageEvent | None:
     return event if isinstance(event, ImageEvent) else None
 
 
-def _failed(event: ImageEvent) -> FailedImage:
-    return FailedImage(event.account_id, event.job_id, event.image_id, event.run)
+async def _retry(ports: Ports, failed: Sequence[ImageEvent]) -> set[UUID]:
+    """Run failed images again, where they are of batches that have ended; returns which."""
+    by_batch: dict[tuple[str, UUID], list[UUID]] = defaultdict(list)
+    for event in failed:
+        by_batch[event.account_id, event.job_id].append(event.image_id)
+    retried: set[UUID] = set()
+    for (account_id, job_id), image_ids in sorted(by_batch.items()):
+        with suppress(NoSuchBatch, NotNow, TooManyActive):
+            retried |= await restarting.retry_images(ports, account_id, job_id, sorted(set(image_ids)))
+    return retried

@@ -37,7 +37,7 @@ from shared.topology import Subscription, subscriptions
 router = APIRouter(tags=["operations"])
 
 REDRIVE_SECONDS_MAX = letters.REDRIVE_SECONDS_MAX + 20
-LOOK_SECONDS_MAX = 10
+LOOK_SECONDS_MAX = 5
 NAME_CHARACTERS_MAX = 200
 LOOKED_AT_MAX = 100
 STUCK_MAX = 100
