@@ -88,15 +88,15 @@ async def retry_images(ports: Ports, account_id: str, job_id: UUID, image_ids: S
         job = steered.job
         if steered.status not in ENDED or job["completed_at"] is None:
             raise NotNow(f"Batch {job_id} has not ended")
-        found = [await batch_control.restart_image(steered.connection, image_id, job) for image_id in image_ids]
-        restarted = [image for image in found if image is not None]
+        found = {each: await batch_control.restart_image(steered.connection, each, job) for each in image_ids}
+        restarted = {image_id: image for image_id, image in found.items() if image is not None}
         if restarted:
-            for image in restarted:
+            for image in restarted.values():
                 await _count_restarted(steered, image)
             kept = (job["images_succeeded"], job["images_failed"] - len(restarted), job["images_cancelled"])
             await _next_run(ports, steered, *kept)
             await activate(steered.connection, account_id, job_id, ports.settings.batches_active_max)
-        return {image["image_id"] for image in restarted}
+        return set(restarted)
 
 
 async def force_start(
