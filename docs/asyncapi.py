@@ -30,6 +30,7 @@ HEADERS: dict[str, Any] = {
         "traceparent": {"type": "string", "description": "W3C trace context"},
         "first_attempt_at": {"type": "string", "format": "date-time", "description": "on retries"},
         "reason": {"type": "string", "description": "on retries and dead letters: why"},
+        "told": {"type": "boolean", "description": "on dead letters: an event has said that this one failed"},
     },
     "required": ["event_id", "subject", "attempt", "traceparent"],
 }

@@ -7,7 +7,9 @@ connection, and `keep_open` makes a new one. Nothing is remembered across connec
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -33,6 +35,14 @@ PUBLISHING_CHANNELS = 2
 
 class Closed(Exception):
     """The broker is away, or did not confirm: whether it has the message is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A queue by the broker's word: messages that wait to be taken, and who takes them."""
+
+    ready: int
+    consumers: int
 
 
 class Bus:
@@ -83,6 +93,32 @@ class Bus:
             return await self._publishing[self._turn].publish(publications)
         except GONE as error:
             raise Closed(repr(error)) from error
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[Channel]:
+        """A channel in confirm mode for a while; what is unacked at its end goes back. Raises Closed."""
+        if self._connection is None or not self.is_open:
+            raise Closed("not connected")
+        try:
+            opened = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            try:
+                channel = await opened.get_underlay_channel()
+                assert isinstance(channel, Channel)
+                yield channel
+            finally:
+                await asyncio.wait_for(opened.close(), STOP_SECONDS_MAX)
+        except GONE as error:
+            raise Closed(repr(error)) from error
+
+    async def depths(self) -> dict[str, Depth]:
+        """Every queue of every service and its dead letters, as they are now. Raises Closed."""
+        found: dict[str, Depth] = {}
+        async with self.channel() as channel:
+            for subscription in subscriptions():
+                for name in (subscription.queue, subscription.dead_queue):
+                    declared = await channel.queue_declare(name, passive=True)
+                    found[name] = Depth(declared.message_count or 0, declared.consumer_count or 0)
+        return found
 
     async def stop_consuming(self) -> None:
         """Take no more messages; what is unacked stays ours until the connection closes."""

@@ -34,6 +34,11 @@ class Finished:
     letters: Sequence[Letter]
     result: str
 
+    @property
+    def is_parked(self) -> bool:
+        """Whether it goes to the dead letters."""
+        return any(letter.is_dead for letter in self.letters)
+
 
 Judge = Callable[[Delivery, Envelope[Event], Exception], Finished]
 
@@ -134,13 +139,19 @@ class Gatherer:
         }
         new = await inbox.add(connection, list(done)) if done else set()
         effects = [done[event_id] for event_id in done if event_id in new]
-        letters = [letter for finished in batch for letter in finished.letters if not _was_done(finished, new)]
+        repeated = (done.keys() - new) | await self._known(connection, batch)
+        letters = [letter for finished in batch for letter in finished.letters if not _is_one_of(finished, repeated)]
         for envelope, outcome in effects:
             letters += self._enclose(outcome.emit, {None: envelope})
         by_subject: dict[str | None, Envelope[Event]] = {envelope.subject: envelope for envelope, _ in effects}
         for event in await self._record(connection, effects):
             letters += self._enclose([event], by_subject)
         return await outbox.add(connection, letters)
+
+    async def _known(self, connection: Connection, batch: Sequence[Finished]) -> set[UUID]:
+        """Of the events that are given up without an effect, those that had theirs when they came before."""
+        parked = [each.envelope.id for each in batch if each.outcome is None and each.is_parked and each.envelope]
+        return await inbox.list_known(connection, parked) if parked else set()
 
     async def _record(self, connection: Connection, effects: Sequence[tuple[Envelope[Event], Outcome]]) -> list[Event]:
         rows: dict[type, list[object]] = defaultdict(list)
@@ -162,6 +173,6 @@ class Gatherer:
         return letters
 
 
-def _was_done(finished: Finished, new: set[UUID]) -> bool:
+def _is_one_of(finished: Finished, repeated: set[UUID]) -> bool:
     """A give-up that turns out to be a repeat leaves no second dead letter."""
-    return finished.outcome is not None and finished.envelope is not None and finished.envelope.id not in new
+    return finished.envelope is not None and finished.envelope.id in repeated

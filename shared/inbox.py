@@ -10,7 +10,10 @@ ROWS_DELETED_AT_ONCE = 10_000
 
 
 async def add(connection: Connection, event_ids: Sequence[UUID]) -> set[UUID]:
-    """Remember the events; returns those that are new here."""
+    """Remember the events; returns those that are new here.
+
+    What was given up without any effect is not remembered: sent in again, it has its effect then.
+    """
     rows = await connection.fetch(
         """
         INSERT INTO inbox (event_id)
@@ -20,6 +23,12 @@ async def add(connection: Connection, event_ids: Sequence[UUID]) -> set[UUID]:
         """,
         sorted(event_ids),
     )
+    return {row["event_id"] for row in rows}
+
+
+async def list_known(connection: Connection, event_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of the events had their effect already."""
+    rows = await connection.fetch("SELECT event_id FROM inbox WHERE event_id = ANY($1::uuid[])", event_ids)
     return {row["event_id"] for row in rows}
 
 

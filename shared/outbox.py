@@ -17,6 +17,7 @@ from shared.events import Event
 from shared.outcome import Connection
 from shared.publishing import Publication
 from shared.telemetry import log
+from shared.topology import DEAD
 
 GRACE_SECONDS = 5
 LEASE_SECONDS = 15
@@ -24,11 +25,15 @@ LOOKOUT_SECONDS = 0.5
 PUBLISHED_AT_ONCE = 50
 PUBLISHES_IN_FLIGHT_MAX = 4
 ROWS_AT_ONCE = 500
+COUNTED_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message to be sent. `queue`: straight there (a retry, a dead letter), else to everyone who listens."""
+    """One message to be sent. `queue`: straight there (a retry, a dead letter), else to everyone who listens.
+
+    told: of a dead letter, whether others were told that its event has failed.
+    """
 
     enclosed: Enclosed
     queue: str | None = None
@@ -37,11 +42,17 @@ class Letter:
     reason: str | None = None
     waiting_for: str | None = None
     delay_seconds: float = 0
+    told: bool = False
 
     @property
     def is_immediate(self) -> bool:
         """Whether the writing process publishes it itself."""
         return self.delay_seconds <= 0
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it goes to the dead letters."""
+        return (self.queue or "").endswith(DEAD)
 
 
 def following(traceparent: str, event: Event, *, source: str) -> Letter:
@@ -69,9 +80,10 @@ async def add(connection: Connection, letters: Sequence[Letter]) -> list[Posted]
     rows = await connection.fetch(
         """
         INSERT INTO outbox (event_id, event_type, subject, traceparent, body, queue, attempt, first_attempt_at, reason,
-                            waiting_for, available_at)
+                            waiting_for, available_at, due_at, told)
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::int[],
-                             $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[])
+                             $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
+                             $13::bool[])
         RETURNING id, event_id, queue
         """,
         [letter.enclosed.event_id for letter in letters],
@@ -85,6 +97,8 @@ async def add(connection: Connection, letters: Sequence[Letter]) -> list[Posted]
         [letter.reason for letter in letters],
         [letter.waiting_for for letter in letters],
         [now + timedelta(seconds=GRACE_SECONDS if letter.is_immediate else letter.delay_seconds) for letter in letters],
+        [now + timedelta(seconds=letter.delay_seconds) for letter in letters],
+        [letter.told for letter in letters],
     )
     ids = {(row["event_id"], row["queue"]): row["id"] for row in rows}
     posted = [
@@ -105,7 +119,7 @@ async def lease_due(connection: Connection, limit: int) -> list[Posted]:
             LIMIT $1
             FOR UPDATE SKIP LOCKED
         )
-        RETURNING id, event_id, event_type, subject, traceparent, body, queue, attempt, first_attempt_at, reason
+        RETURNING id, event_id, event_type, subject, traceparent, body, queue, attempt, first_attempt_at, reason, told
         """,
         limit,
         float(LEASE_SECONDS),
@@ -119,6 +133,7 @@ async def lease_due(connection: Connection, limit: int) -> list[Posted]:
                 row["attempt"],
                 row["first_attempt_at"],
                 row["reason"],
+                told=row["told"],
             ),
         )
         for row in rows
@@ -129,6 +144,42 @@ async def delete(connection: Connection, ids: Sequence[int]) -> None:
     """Forget letters that the broker has."""
     await connection.execute("SET LOCAL synchronous_commit = off")  # lost in a crash, it is sent again: harmless
     await connection.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What stands in an outbox: letters that are due, since when the oldest is, and retries whose time is to come."""
+
+    rows: int
+    oldest_at: datetime | None
+    retries_waiting: int
+    has_report: bool
+
+
+async def count_backlog(connection: Connection, report_type: str, instance_id: str) -> Backlog:
+    """Count what is to be said, reports left out: no more than COUNTED_MAX letters are looked at.
+
+    has_report: whether a report of this instance has not gone out yet.
+    """
+    row = await connection.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE NOT is_report AND NOT waits) AS rows,
+               min(due_at) FILTER (WHERE NOT is_report AND NOT waits) AS oldest_at,
+               count(*) FILTER (WHERE waits AND attempt > 1) AS retries_waiting,
+               coalesce(bool_or(is_report AND subject = $2), false) AS has_report
+        FROM (
+            SELECT event_type = $1 AS is_report, subject, attempt, least(due_at, available_at) AS due_at,
+                   first_attempt_at IS NOT NULL AND least(due_at, available_at) > now() AS waits
+            FROM outbox
+            LIMIT $3
+        ) AS letters
+        """,
+        report_type,
+        instance_id,
+        COUNTED_MAX,
+    )
+    assert row is not None
+    return Backlog(**row)
 
 
 async def release_waiting(connection: Connection, job_ids: Sequence[UUID]) -> None:
@@ -215,4 +266,6 @@ class Relay:
 
 
 def _publication(letter: Letter) -> Publication:
-    return Publication(letter.enclosed, letter.queue, letter.attempt, letter.first_attempt_at, letter.reason)
+    return Publication(
+        letter.enclosed, letter.queue, letter.attempt, letter.first_attempt_at, letter.reason, letter.told
+    )

@@ -32,6 +32,7 @@ class Publication:
     attempt: int = 1
     first_attempt_at: datetime | None = None
     reason: str | None = None
+    told: bool = False
 
 
 class Publisher:
@@ -107,6 +108,8 @@ class Publisher:
             headers["first_attempt_at"] = publication.first_attempt_at.isoformat()
         if publication.reason:
             headers["reason"] = publication.reason[:500]
+        if publication.told:
+            headers["told"] = True
         return wire.Basic.Properties(
             content_type=CONTENT_TYPE,
             delivery_mode=2,

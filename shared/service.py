@@ -31,12 +31,14 @@ from shared.events import Event
 from shared.gathering import Finished, Gatherer
 from shared.outbox import Letter, Relay
 from shared.outcome import Outcome, Service, attempt
+from shared.reporting import Reporter
 from shared.retry import RetryPolicy, delay_before_next
 from shared.settings import SharedSettings
 from shared.telemetry import EVENTS_HANDLED, HANDLER_SECONDS, about, configure_logs, log
 from shared.topology import DELIVERIES_MAX
 
 HOUSEKEEPING_SECONDS = 600
+UNREADABLE = "unreadable"
 GARBAGE_THRESHOLDS = (20_000, 20, 20)
 """Messages in flight are many small objects, few of them in cycles: looking less often saves a twentieth."""
 
@@ -136,8 +138,10 @@ class Loop:
         outcome = self._service.gave_up(envelope.data, problem, delivery.attempt)
         log.info("event.gave_up", type=envelope.type, problem=problem.problem, detail=problem.detail)
         self._handled(type(envelope.data), "gave up").inc()
-        kept = (self._dead(delivery, envelope, str(problem)),) if unexpected or outcome is None else ()
-        return Finished(delivery, envelope, outcome or Outcome(), kept, "gave up")
+        if outcome is None:
+            return Finished(delivery, envelope, None, (self._dead(delivery, envelope, str(problem)),), "gave up")
+        kept = (self._dead(delivery, envelope, str(problem), told=True),) if unexpected else ()
+        return Finished(delivery, envelope, outcome, kept, "gave up")
 
     def _again(
         self,
@@ -158,13 +162,15 @@ class Loop:
             delay_seconds=max(seconds, 0.001),
         )
 
-    def _dead(self, delivery: Delivery, envelope: Envelope[Event], reason: str) -> Letter:
-        return Letter(_enclosed(delivery, envelope), delivery.subscription.dead_queue, delivery.attempt, reason=reason)
+    def _dead(self, delivery: Delivery, envelope: Envelope[Event], reason: str, *, told: bool = False) -> Letter:
+        queue = delivery.subscription.dead_queue
+        return Letter(_enclosed(delivery, envelope), queue, delivery.attempt, reason=reason, told=told)
 
     def _park_unreadable(self, delivery: Delivery, reason: str) -> Finished:
         log.error("message.unreadable", queue=delivery.subscription.queue, reason=reason)
-        enclosed = Enclosed(new_id(), delivery.subscription.event.type, "unreadable", new_traceparent(), delivery.body)
-        return Finished(delivery, None, None, (Letter(enclosed, delivery.subscription.dead_queue, reason=reason),), "")
+        enclosed = Enclosed(new_id(), delivery.subscription.event.type, UNREADABLE, new_traceparent(), delivery.body)
+        letter = Letter(enclosed, delivery.subscription.dead_queue, reason=f"{UNREADABLE}: {reason}")
+        return Finished(delivery, None, None, (letter,), "")
 
 
 def _enclosed(delivery: Delivery, envelope: Envelope[Event]) -> Enclosed:
@@ -213,7 +219,14 @@ async def run(
         gatherer.judge, gatherer.before_commit = loop.judge, before_commit(ports)
         stands = health.Checks(database, bus)
         consuming = asyncio.create_task(bus.keep_open(loop.take))
-        jobs: list[Background] = [relay.run, gatherer.run, lambda: _housekeep(database), *background(ports)]
+        reporter = Reporter(service.name, stands.version, settings)
+        jobs: list[Background] = [
+            relay.run,
+            gatherer.run,
+            lambda: _housekeep(database),
+            lambda: reporter.run(database, relay, bus),
+            *background(ports),
+        ]
         if settings.health_port:
             jobs.append(lambda: health.serve(settings.health_host, settings.health_port, stands))
         tasks = [asyncio.create_task(_keep_running(job)) for job in jobs]

@@ -1,6 +1,7 @@
 """Settings that every service shares, from the environment and .env; each service's settings.py adds its own knobs."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +11,9 @@ class SharedSettings(BaseSettings):
     """Where the broker, the database and the blobs are."""
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
+
+    REPORTED: ClassVar[tuple[str, ...]] = ("commit_events_max", "commit_wait_seconds")
+    """Those that operators are told; never a secret, nor an address, which may hold one."""
 
     amqp_url: str = "amqp://guest:guest@127.0.0.1:5672/"
     postgres_url: str = "postgresql://postgres@127.0.0.1:5432/darkroom"
@@ -29,3 +33,8 @@ class SharedSettings(BaseSettings):
     drain_seconds: float = 15
     commit_events_max: int = Field(50, description="decisions in one transaction; as many are committed at once")
     commit_wait_seconds: float = Field(0.2, description="fewer than that, in a stream of events, wait this long")
+    report_seconds: float = Field(15, gt=0, description="between two reports of a process about itself")
+
+    def reported(self) -> dict[str, str]:
+        """What operators are told of this process, by name."""
+        return {name: str(getattr(self, name)) for name in dict.fromkeys((*SharedSettings.REPORTED, *self.REPORTED))}

@@ -7,6 +7,7 @@ from shared.events import Event
 
 EVENTS_EXCHANGE = "darkroom.events"
 DEAD_EXCHANGE = "darkroom.dead"
+DEAD = ".dead"
 
 # A killed consumer counts against every innocent message that it had prefetched, so the broker's own limit is far
 # out, and the service loop gives a message up long before (DELIVERIES_MAX).
@@ -47,6 +48,8 @@ PRODUCERS: dict[str, tuple[type[Event], ...]] = {
 }
 
 EVERYBODY: tuple[type[Event], ...] = (e.ServiceReported,)
+"""What every service says by shared/service.py."""
+
 PRODUCERS = {service: (*said, *EVERYBODY) for service, said in PRODUCERS.items()}
 """Which service says what, with what all say. Nothing runs by it: the documents are made from it, and the contract
 tests hold it true."""
@@ -116,7 +119,7 @@ class Subscription:
     @property
     def dead_queue(self) -> str:
         """Where messages go that this service could not handle."""
-        return f"{self.queue}.dead"
+        return f"{self.queue}{DEAD}"
 
     @property
     def purpose(self) -> str:

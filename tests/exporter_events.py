@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,21 +13,26 @@ from shared.envelope import new_id
 from shared.events import (
     Event,
     ExportRequested,
+    ImageAnalyzed,
     ImageCancelled,
     ImageEnhanced,
     ImageFailed,
+    JobCloned,
     JobCompleted,
+    JobDeleted,
     JobSubmitted,
+    ReportRequested,
+    ReportSection,
     WebhookRequested,
 )
-from shared.facts import Blob, FileFormat, JobKind, Label, Recipe, Source, StoppedImage, Timeline, Webhook
+from shared.facts import Analysis, Blob, FileFormat, JobKind, Label, Recipe, Source, StoppedImage, Timeline, Webhook
 
 COMPLETED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job of some account with products of `item_size` images each."""
+    """A job of some account with products of `item_size` images each; a batch's images carry texts by its columns."""
 
     images_total: int = 1
     item_size: int = 1
@@ -36,6 +41,9 @@ class Job:
     account_id: str = field(default_factory=lambda: f"account-{uuid4()}")
     job_id: UUID = field(default_factory=new_id)
     image_ids: tuple[UUID, ...] = ()
+    name: str = ""
+    columns: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.image_ids:
@@ -44,17 +52,38 @@ class Job:
     def submitted(self, run: int = 1) -> JobSubmitted:
         """The run was accepted."""
         recipe = Recipe(operation="copy")
-        return JobSubmitted(**self._facts(run), images_total=self.images_total, recipe=recipe, webhook=self.webhook)
+        said = {"images_total": self.images_total, "recipe": recipe, "webhook": self.webhook, "columns": self.columns}
+        return JobSubmitted.model_validate({**self._facts(run), **said, "name": self.name})
 
     def enhanced(self, seq: int = 0, run: int = 1, blob: Blob | None = None) -> ImageEnhanced:
         """An image succeeded."""
         rendition = blob or Blob(digest=f"{seq:064x}", size_bytes=300, format="jpeg", width=8, height=6)
         original = rendition.model_copy(update={"size_bytes": 2_000})
-        return ImageEnhanced(**self._image(seq, run), original=original, rendition=rendition)
+        ended_at = self.ended_at(seq, run)
+        return ImageEnhanced(**self._image(seq, run), original=original, rendition=rendition, ended_at=ended_at)
 
-    def failed(self, seq: int = 0, run: int = 1, problem: str = "http_404") -> ImageFailed:
+    def analyzed(self, seq: int = 0, run: int = 1, **facts: Any) -> ImageAnalyzed:
+        """An image was looked into; `facts` are those of its analysis, or of the event."""
+        analysis = Analysis.model_validate({"text_content": f"text {seq}"} | facts)
+        values = {
+            **self._image(seq, run),
+            "original": Blob(digest=f"{seq:064x}", size_bytes=2_000, format="jpeg", width=8, height=6),
+            "analysis": analysis,
+            "provider": "gemini",
+            "model": "gemini-test",
+            "key_hint": "x7Qa",
+            "ended_at": self.ended_at(seq, run),
+        }
+        return ImageAnalyzed.model_validate(values | facts)
+
+    def failed(self, seq: int = 0, run: int = 1, problem: str = "http_404", detail: str = "No.") -> ImageFailed:
         """An image failed."""
-        return ImageFailed(**self._image(seq, run), stage="fetch", problem=problem, detail="The host said no.")
+        image = self._image(seq, run)
+        return ImageFailed(**image, stage="fetch", problem=problem, detail=detail, ended_at=self.ended_at(seq, run))
+
+    def ended_at(self, seq: int, run: int = 1) -> datetime:
+        """When an image ends: one a second, a run an hour."""
+        return COMPLETED_AT + timedelta(hours=run - 1, seconds=seq)
 
     def cancelled(self, *seqs: int, run: int = 1) -> ImageCancelled:
         """Images will never run."""
@@ -85,6 +114,26 @@ class Job:
         values = {"export_id": new_id(), "images_total": self.images_total, "format": format}
         return ExportRequested.model_validate({**self._facts(run), **values, **facts})
 
+    def cloned(self, original: "Job", results_copied: int, **facts: Any) -> JobCloned:
+        """The job was made of another one's images."""
+        values = {"account_id": self.account_id, "job_id": self.job_id, "original_id": original.job_id}
+        return JobCloned.model_validate({**values, "results_copied": results_copied, **facts})
+
+    def deleted(self) -> JobDeleted:
+        """The job is gone."""
+        return JobDeleted(account_id=self.account_id, job_id=self.job_id)
+
+    def section(self, results: int | None = None) -> ReportSection:
+        """The job in a report, with as many results as it has images unless it is said."""
+        return ReportSection(
+            job_id=self.job_id,
+            name=self.name,
+            status="completed",
+            results=self.images_total if results is None else results,
+            created_at=COMPLETED_AT - timedelta(minutes=2),
+            started_at=COMPLETED_AT - timedelta(minutes=1),
+        )
+
     def resend(self, account_id: str | None = None) -> WebhookRequested:
         """Somebody wants the webhook again."""
         return WebhookRequested(account_id=account_id or self.account_id, job_id=self.job_id, delivery_id=new_id())
@@ -100,16 +149,29 @@ class Job:
             "label": self._label(seq),
             "source": self._source(seq),
             "recipe": Recipe(operation="copy"),
-            "timeline": Timeline(requested_at=COMPLETED_AT, fetch_attempts=2),
+            "timeline": Timeline(requested_at=COMPLETED_AT, fetch_attempts=2, fetch_seconds=0.5, enhance_seconds=0.25),
         }
 
     def _label(self, seq: int) -> Label:
         item, position = divmod(seq, self.item_size)
         key, name = str(item + 101), f"Chair {item + 1}"
-        return Label(item=item + 1, key=key, name=name, position=position, size=self.item_size)
+        return Label(item=item + 1, key=key, name=name, position=position, size=self.item_size, carried=self.carried)
 
     def _source(self, seq: int) -> Source:
         return Source(url=f"https://origin.example/{seq}.jpg")
+
+
+def report(*sections: Job | ReportSection, **facts: Any) -> ReportRequested:
+    """Somebody wants results of batches, now; of one account, that of `facts` or of the first job."""
+    accounts = [section.account_id for section in sections if isinstance(section, Job)]
+    values = {
+        "account_id": accounts[0] if accounts else "",
+        "export_id": new_id(),
+        "format": "csv",
+        "sections": [section.section() if isinstance(section, Job) else section for section in sections],
+        "requested_at": datetime.now(UTC),
+    }
+    return ReportRequested.model_validate(values | facts)
 
 
 async def hear(database: Database, ports: Ports, *events: Event) -> list[Event]:

@@ -6,9 +6,10 @@ from services.exporter.handlers import SERVICE
 from services.exporter.ports import open_ports
 from services.exporter.settings import Settings
 from shared import service
-from shared.events import ExportRequested
+from shared.events import ExportRequested, ReportRequested
 
 PREFETCH = 200
+FILES = (ExportRequested, ReportRequested)
 
 if __name__ == "__main__":
     settings = Settings()
@@ -17,7 +18,7 @@ if __name__ == "__main__":
         settings,
         lambda core: open_ports(core, settings),
         migrations=[Path(__file__).parent / "migrations"],
-        prefetch=lambda event: settings.export_concurrency if event is ExportRequested else PREFETCH,
+        prefetch=lambda event: settings.export_concurrency if event in FILES else PREFETCH,
         before_commit=lambda ports: ports.blobs.settle,
-        background=lambda ports: [ports.deliverer.run],
+        background=lambda ports: [ports.deliverer.run, ports.upkeep.run],
     )

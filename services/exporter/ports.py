@@ -9,9 +9,11 @@ from uuid import UUID
 
 from services.exporter import store
 from services.exporter.deliverer import Deliverer
+from services.exporter.reporting import Reports
 from services.exporter.results import ResultRow
 from services.exporter.rows import Job, Tally
 from services.exporter.settings import Settings
+from services.exporter.upkeep import Upkeep
 from shared.addresses import Allowance
 from shared.blobs import Blobs, LocalBlobs, open_blobs
 from shared.db import Database
@@ -54,6 +56,11 @@ class Records:
         async with self.database.connection() as connection:
             return await store.find_job(connection, job_id), await store.count_results(connection, job_id)
 
+    async def is_deleted(self, job_id: UUID) -> bool:
+        """Whether a job was deleted."""
+        async with self.database.connection() as connection:
+            return await store.find_deletion(connection, job_id)
+
     async def has_export(self, export_id: UUID) -> bool:
         """Whether a request's file was built already."""
         async with self.database.connection() as connection:
@@ -80,11 +87,13 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything that the handlers need, and the deliverer that runs beside them."""
+    """Everything that the handlers need, and what runs beside them."""
 
     records: Records
+    reports: Reports
     blobs: Blobs
     deliverer: Deliverer
+    upkeep: Upkeep
     export_rows_max: int
     patience: Patience = field(default_factory=Patience)
 
@@ -111,6 +120,8 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
     async with GuardedClient.open(allowance=allowance, limits=limits_of(settings)) as web:
         yield Ports(
             records=Records(core.database, f"{settings.public_url.rstrip('/')}/api/image/"),
+            reports=Reports(core.database, settings.export_rows_max),
+            upkeep=Upkeep(core.database, settings.deleted_results_seconds),
             blobs=open_blobs(settings.blobs_url),
             deliverer=Deliverer(
                 database=core.database,

@@ -1,11 +1,13 @@
 """What the exporter records, as plain rows, and what an image's event is worth as one."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.events import ImageCancelled, ImageEnhanced, ImageFailed, JobSubmitted
+from services.exporter.batch_rows import plain
+from shared.events import ImageAnalyzed, ImageCancelled, ImageEnhanced, ImageFailed, JobSubmitted
 from shared.facts import StoppedImage
 
 State = Literal["succeeded", "failed", "cancelled"]
@@ -36,18 +38,17 @@ class Result:
     output_bytes: int | None = None
 
     def replaces(self, earlier: "Result") -> bool:
-        """Whether this outcome stands instead: that of a later run, never instead of a success.
+        """Whether this outcome stands instead: that of a later run always, also instead of a success.
 
-        But a cancellation is for good: what else is heard of the same run, before it or after it, came too late.
+        Within a run the first one stands, but a cancellation is for good: what else is heard of the same run, before
+        it or after it, came too late.
         """
-        if self.state == "cancelled" and earlier.run == self.run:
-            return True
-        return earlier.state != "succeeded" and earlier.run < self.run
+        return earlier.run < self.run or (self.state == "cancelled" and earlier.run == self.run)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is known of a job. `secrets_sealed`: its own; None: its account's sign."""
+    """What is known of a job. `secrets_sealed`: its own; None: its account's sign. `columns`: a JSON array of texts."""
 
     job_id: UUID
     account_id: str
@@ -57,6 +58,7 @@ class Job:
     webhook_url: str | None = None
     secrets_sealed: str | None = None
     completed_run: int = 0
+    columns: str = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,12 @@ class Resend:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file that was built."""
+    """A file that was built; a report is of no one job's run."""
 
     export_id: UUID
     account_id: str
-    job_id: UUID
-    run: int
+    job_id: UUID | None
+    run: int | None
     format: str
     layout: str
     digest: str
@@ -142,10 +144,24 @@ def result_of_enhanced(event: ImageEnhanced) -> Result:
     )
 
 
+def result_of_analyzed(event: ImageAnalyzed) -> Result:
+    """The row of an image that was looked into; there is no rendition of it."""
+    return Result(
+        **_facts(event, event),
+        state="succeeded",
+        attempts=max(event.timeline.fetch_attempts, event.timeline.enhance_attempts, 1),
+        source_bytes=event.original.size_bytes,
+    )
+
+
 def result_of_failed(event: ImageFailed) -> Result:
     """The row of an image that did not."""
     return Result(
-        **_facts(event, event), state="failed", problem=event.problem, detail=event.detail, attempts=event.attempts
+        **_facts(event, event),
+        state="failed",
+        problem=event.problem,
+        detail=plain(event.detail),
+        attempts=event.attempts,
     )
 
 
@@ -168,6 +184,7 @@ def job_of(event: JobSubmitted) -> Job:
         images_total=event.images_total,
         webhook_url=webhook.url if webhook else None,
         secrets_sealed=" ".join(webhook.secrets_sealed) if webhook and webhook.own_secret else None,
+        columns=json.dumps([plain(name) for name in event.columns], ensure_ascii=False),
     )
 
 
@@ -180,7 +197,8 @@ def secrets_of(event: JobSubmitted) -> list[Secrets]:
 
 
 def _facts(
-    event: ImageEnhanced | ImageFailed | ImageCancelled, image: ImageEnhanced | ImageFailed | StoppedImage
+    event: ImageEnhanced | ImageAnalyzed | ImageFailed | ImageCancelled,
+    image: ImageEnhanced | ImageAnalyzed | ImageFailed | StoppedImage,
 ) -> dict[str, Any]:
     label = image.label
     return {

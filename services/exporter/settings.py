@@ -8,13 +8,17 @@ from shared.settings import SharedSettings
 class Settings(SharedSettings):
     """Limits of a result file and of one webhook attempt.
 
+    Results of a deleted job are kept for a moment, for clones of it that are still to be heard of.
     A lease outlasts an attempt (look-up, line, request): an attempt cut off by a crash is made again after it.
     """
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
+    REPORTED = ("export_concurrency", "export_rows_max", "webhook_concurrency")
+
     export_rows_max: int = 1_000_000
     export_concurrency: int = 2
+    deleted_results_seconds: float = 60
     webhook_seconds: float = 15
     webhook_host_wait_seconds: float = 2
     webhook_lease_seconds: float = 60

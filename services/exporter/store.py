@@ -23,16 +23,22 @@ async def upsert_jobs(connection: Connection, jobs: Sequence[Job]) -> Sequence[E
     newest = {job.job_id: job for job in sorted(jobs, key=lambda job: job.run)}
     await connection.execute(
         """
-        INSERT INTO jobs (job_id, account_id, kind, run, images_total, webhook_url, secrets_sealed)
-        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[])
+        INSERT INTO jobs (job_id, account_id, kind, run, images_total, webhook_url, secrets_sealed, columns)
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[],
+                             $8::jsonb[]) AS new (job_id)
+        WHERE NOT EXISTS (
+            SELECT FROM deleted_jobs WHERE deleted_jobs.job_id = new.job_id AND closed_at IS NOT NULL
+        )
+        ORDER BY new.job_id
         ON CONFLICT (job_id) DO UPDATE
         SET run = excluded.run, images_total = excluded.images_total,
-            webhook_url = excluded.webhook_url, secrets_sealed = excluded.secrets_sealed
+            webhook_url = excluded.webhook_url, secrets_sealed = excluded.secrets_sealed,
+            columns = CASE excluded.columns WHEN '[]' THEN jobs.columns ELSE excluded.columns END
         WHERE jobs.run < excluded.run
         """,
         *columns(
             [newest[job_id] for job_id in sorted(newest)],
-            *("job_id", "account_id", "kind", "run", "images_total", "webhook_url", "secrets_sealed"),
+            *("job_id", "account_id", "kind", "run", "images_total", "webhook_url", "secrets_sealed", "columns"),
         ),
     )
     return ()
@@ -55,7 +61,10 @@ async def upsert_secrets(connection: Connection, secrets: Sequence[Secrets]) -> 
 
 
 async def upsert_results(connection: Connection, results: Sequence[Result]) -> Sequence[Event]:
-    """Record how images ended; which outcome replaces which is as Result.replaces says."""
+    """Record how images ended; which outcome replaces which is as Result.replaces says.
+
+    Of a job that is gone nothing is recorded.
+    """
     rows = domain.standing(results)
     await connection.execute(
         """
@@ -64,11 +73,16 @@ async def upsert_results(connection: Connection, results: Sequence[Result]) -> S
         SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::uuid[], $6::int[], $7::text[],
                              $8::text[], $9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[],
                              $15::text[], $16::text[], $17::int[], $18::bigint[], $19::bigint[])
+             AS new (job_id, seq)
+        WHERE NOT EXISTS (
+            SELECT FROM deleted_jobs WHERE deleted_jobs.job_id = new.job_id AND closed_at IS NOT NULL
+        )
+        ORDER BY new.job_id, new.seq
         ON CONFLICT (job_id, seq) DO UPDATE
         SET run = excluded.run, state = excluded.state, blob = excluded.blob, format = excluded.format,
             problem = excluded.problem, detail = excluded.detail, attempts = excluded.attempts,
             source_bytes = excluded.source_bytes, output_bytes = excluded.output_bytes
-        WHERE (results.state <> 'succeeded' AND results.run < excluded.run)
+        WHERE results.run < excluded.run
            OR (excluded.state = 'cancelled' AND results.run = excluded.run)
         """,
         *columns(rows, *Result.__slots__),
@@ -137,6 +151,11 @@ async def count_results(connection: Connection, job_id: UUID) -> Tally:
     )
     assert row is not None
     return Tally(**row)
+
+
+async def find_deletion(connection: Connection, job_id: UUID) -> bool:
+    """Whether a job was deleted."""
+    return bool(await connection.fetchval("SELECT true FROM deleted_jobs WHERE job_id = $1", job_id))
 
 
 async def find_export(connection: Connection, export_id: UUID) -> bool:

@@ -11,6 +11,8 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
+    REPORTED = ("fetch_concurrency", "fetch_per_host_connections", "fetch_total_seconds")
+
     fetch_connect_seconds: float = 5
     fetch_idle_seconds: float = 10
     fetch_total_seconds: float = 20

@@ -61,19 +61,19 @@ class Dispatcher:
                 return False
             rows = await jobs.list_to_dispatch(connection)
             shares = self._shares(rows)
-            stopping = [row for row in rows if row["state"] == "cancelling"]
-            # Whoever cancels single images holds their job: what is pending under its lock stays so until the commit.
-            await jobs.lock_jobs(connection, sorted({*shares, *(row["job_id"] for row in stopping)}))
-            by_id = {row["job_id"]: row for row in rows}
+            stopping = [row["job_id"] for row in rows if row["state"] == "cancelling"]
+            # Whoever steers a job or cancels its images holds it: what is read under the lock stays until the commit.
+            locked = await jobs.lock_to_dispatch(connection, [*shares, *stopping])
             letters: list[Letter] = []
-            for job_id, count in shares.items():
-                letters += await self._request(connection, by_id[job_id], count)
-            for row in stopping:
-                letters += await self._stop(connection, row)
+            for job in locked:
+                if job["state"] == "cancelling":
+                    letters += await self._stop(connection, job)
+                elif _is_running(job):
+                    letters += await self._request(connection, job, shares.get(job["job_id"], 0))
             posted = await outbox.add(connection, letters)
         self._relay.publish(posted)
         self._forget({row["job_id"] for row in rows})
-        return any(_left(row) > CANCELLED_AT_ONCE for row in stopping)
+        return any(job["state"] == "cancelling" and _left(job) > CANCELLED_AT_ONCE for job in locked)
 
     def _forget(self, under_way: set[UUID]) -> None:
         for job_id in self._paces.keys() - under_way:
@@ -93,7 +93,7 @@ class Dispatcher:
     def _shares(self, rows: Sequence[asyncpg.Record]) -> dict[UUID, int]:
         """How many images each job may let in now."""
         now = time.monotonic()
-        demands = [self._demand(row, now) for row in rows if row["state"] == "open" and not row["paused"]]
+        demands = [self._demand(row, now) for row in rows if _is_running(row)]
         room = self._settings.dispatch_images_max - sum(row["in_flight"] for row in rows)
         return domain.share_out(demands, room)
 
@@ -115,7 +115,7 @@ class Dispatcher:
         if not found:
             events = await projection.complete(connection, [job["job_id"]])
             return [_letter(job, event) for event in events]
-        await images.mark_cancelled(connection, [row["image_id"] for row in found])
+        await images.mark_cancelled(connection, [row["image_id"] for row in found], job["run"])
         await jobs.advance(connection, job["job_id"], found[-1]["seq"] + 1, 0)
         items = {row["seq"] - row["position"]: row["item_size"] for row in found}
         ended = await images.count_items_ended(
@@ -128,6 +128,10 @@ class Dispatcher:
         )
         events = await projection.complete(connection, [job["job_id"]])
         return [_letter(job, event) for event in [image_cancelled(job, found), *events]]
+
+
+def _is_running(job: asyncpg.Record) -> bool:
+    return job["state"] == "open" and not job["paused"]
 
 
 def _left(job: asyncpg.Record) -> int:

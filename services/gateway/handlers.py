@@ -21,6 +21,7 @@ from shared.events import (
     ImageEnhanced,
     ImageEvent,
     ImageFailed,
+    ServiceReported,
     WebhookAbandoned,
     WebhookDelivered,
     WebhookEvent,
@@ -147,6 +148,11 @@ async def on_webhook_abandoned(event: WebhookAbandoned, ports: Ports) -> Outcome
     return Outcome(record=[_attempt(event, "abandoned")])
 
 
+async def on_service_reported(event: ServiceReported, ports: Ports) -> Outcome:
+    """A process is alive."""
+    return Outcome(record=[event])
+
+
 def _attempt(event: WebhookEvent, state: str) -> Attempt:
     return Attempt(
         event.delivery_id,
@@ -180,6 +186,7 @@ HANDLERS: dict[type[Event], Handler] = {
     WebhookDelivered: on_webhook_delivered,
     WebhookRefused: on_webhook_refused,
     WebhookAbandoned: on_webhook_abandoned,
+    ServiceReported: on_service_reported,
 }
 
 SERVICE = Service("gateway", HANDLERS, RECORDERS, gave_up)

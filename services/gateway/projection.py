@@ -13,7 +13,17 @@ import asyncpg
 from services.gateway import batch_projection
 from services.gateway.batch_projection import Ended
 from services.gateway.statement import Booked, record_statement
-from services.gateway.store import audits, balances, deliveries, exports, images, jobs, reports, uploads
+from services.gateway.store import (
+    audits,
+    balances,
+    deliveries,
+    exports,
+    images,
+    jobs,
+    reports,
+    service_reports,
+    uploads,
+)
 from services.gateway.store.audits import Audited
 from services.gateway.store.balances import Balance, TokensDecided
 from services.gateway.store.deliveries import Attempt
@@ -21,7 +31,7 @@ from services.gateway.store.exports import ExportEnded
 from services.gateway.store.images import ImageEnded
 from services.gateway.store.jobs import Progress
 from services.gateway.store.reports import ReportEnded
-from shared.events import Event, JobCompleted
+from shared.events import Event, JobCompleted, ServiceReported
 from shared.outcome import Connection, Recorder
 
 
@@ -154,6 +164,14 @@ async def record_audits(connection: Connection, answers: Sequence[Audited]) -> S
     return ()
 
 
+async def record_service_reports(connection: Connection, reports: Sequence[ServiceReported]) -> Sequence[Event]:
+    """Keep the newest report of each process, and forget those that are long gone."""
+    newest = {each.instance_id: each for each in sorted(reports, key=lambda each: each.reported_at)}
+    await service_reports.upsert_service_reports(connection, [newest[known] for known in sorted(newest)])
+    await service_reports.forget_silent(connection)
+    return ()
+
+
 RECORDERS: dict[type, Recorder] = {
     ImageEnded: record_images,
     TokensDecided: record_tokens,
@@ -163,4 +181,5 @@ RECORDERS: dict[type, Recorder] = {
     ExportEnded: record_exports,
     ReportEnded: record_reports,
     Attempt: record_attempts,
+    ServiceReported: record_service_reports,
 }

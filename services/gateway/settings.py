@@ -15,6 +15,8 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore", populate_by_name=True)
 
+    REPORTED = ("dispatch_images_max", "dispatch_job_images_max", "requests_per_hour")
+
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     gateway_published_host: str = Field("", description="the address others reach it at, where that is not the host")
@@ -42,12 +44,15 @@ class Settings(SharedSettings):
     csv_rows_max: int = 1_000_000
     chunk_size: int = Field(2000, ge=1, le=100_000, description="images in a chunk of a batch")
     batches_active_max: int = Field(20, ge=1, description="of an account: queued or processing")
+    batch_sweep_seconds: float = Field(5, gt=0, description="between looks for batches that are to be removed")
     webhook_url: str | None = Field(
         None,
         description="called for uploads that name no webhook",
         validation_alias=AliasChoices("DARKROOM_WEBHOOK_URL", "WEBHOOK_URL"),
     )
     download_wait_seconds: float = 25
+    export_wait_seconds: float = Field(100, gt=0, description="for a report of batches; then 202")
+    export_rows_max: int = Field(1_000_000, ge=1, description="of a report of batches")
     dispatch_job_images_min: int = Field(128, description="in flight per job, however slow it goes")
     dispatch_job_images_max: int = 1024
     dispatch_images_max: int = Field(2048, description="in flight in all")

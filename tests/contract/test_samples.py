@@ -88,13 +88,18 @@ def test_every_field_of_an_event_is_said_in_some_sample(event: type[Event]) -> N
     assert set(fields_of(event)) - said == set(), "a new field needs a new sample: <type>.<what for>.json"
 
 
+def open_maps(event: Event) -> set[str]:
+    """Fields that are no models: every name in them is a known one."""
+    return {name for name in type(event).model_fields if isinstance(getattr(event, name), dict)}
+
+
 @each_sample
 def test_fields_that_are_not_known_are_ignored(sample: Sample) -> None:
     message = sample.message
     message["newer"] = {"anything": [1]}
     message["data"]["newer"] = "anything"
-    for part in message["data"].values():
-        if isinstance(part, dict):
+    for name, part in message["data"].items():
+        if isinstance(part, dict) and name not in open_maps(sample.event):
             part["newer"] = 1
     assert read(json.dumps(message).encode(), sample.type).data == sample.event
 

@@ -66,11 +66,22 @@ async def test_results_do_not_depend_on_order_or_repetition(database, ports, see
     ]
 
 
-async def test_within_a_run_the_first_outcome_stands_and_a_success_for_ever(database, ports) -> None:
-    job = Job(images_total=2)
-    for events in ([job.failed(0), job.enhanced(0)], [job.enhanced(0)], [job.enhanced(1)], [job.failed(1, run=2)]):
+async def test_within_a_run_the_first_outcome_stands_and_that_of_a_later_run_always(database, ports) -> None:
+    job = Job(images_total=3)
+    for events in (
+        [job.failed(0), job.enhanced(0)],
+        [job.enhanced(0)],
+        [job.enhanced(1)],
+        [job.failed(1, run=2)],
+        [job.failed(2, run=2)],
+        [job.enhanced(2)],
+    ):
         await hear(database, ports, *events)
-    assert await states(database, job) == [(0, 1, "failed", "http_404"), (1, 1, "succeeded", None)]
+    assert await states(database, job) == [
+        (0, 1, "failed", "http_404"),
+        (1, 2, "failed", "http_404"),
+        (2, 2, "failed", "http_404"),
+    ]
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -86,11 +97,13 @@ async def test_a_cancellation_stands_whatever_else_is_heard_of_the_run(database,
     assert await states(database, job) == [(0, 1, "cancelled", "cancelled")]
 
 
-async def test_a_cancellation_of_one_run_leaves_the_success_of_another(database, ports) -> None:
+async def test_a_cancellation_leaves_the_success_of_a_later_run_but_not_of_an_earlier_one(database, ports) -> None:
     job = Job(images_total=1)
-    for event in (job.failed(0), job.enhanced(0, run=2), job.cancelled(0), job.cancelled(0, run=3)):
+    for event in (job.failed(0), job.enhanced(0, run=2), job.cancelled(0)):
         await hear(database, ports, event)
     assert await states(database, job) == [(0, 2, "succeeded", None)]
+    await hear(database, ports, job.cancelled(0, run=3))
+    assert await states(database, job) == [(0, 3, "cancelled", "cancelled")]
 
 
 async def test_the_newest_run_and_the_newest_secrets_win(database, ports) -> None:
@@ -226,7 +239,7 @@ async def test_an_export_as_csv(database, ports) -> None:
     assert second[2:] == [
         "https://origin.example/2.jpg,https://origin.example/3.jpg",
         f",{image_url(job, 3)}",
-        "1: http_404 The host said no.",
+        "1: http_404 No.",
     ]
 
 

@@ -13,7 +13,7 @@ from shared.db import MIGRATIONS, Database, migrate
 from shared.envelope import enclose, new_id, new_traceparent
 from shared.errors import NotYet, Permanent
 from shared.events import ImageEvent, ImageRequested
-from shared.gate import Control, Gate, record_controls
+from shared.gate import ALL_RUNS, Control, Gate, record_controls
 from shared.outbox import Letter
 from tests.contract.sample_files import SAMPLES_BY_TYPE
 from tests.eventually import eventually
@@ -50,10 +50,15 @@ def image_of_a_new_job() -> ImageRequested:
     return event.model_copy(update={"job_id": new_id()})
 
 
-async def say(database: Database, event: ImageEvent, *words: tuple[str, int]) -> None:
+async def say(database: Database, event: ImageEvent, *words: tuple[str, int] | tuple[str, int, int]) -> None:
     """Record words about the image's job in one transaction."""
     async with database.transaction() as connection:
-        await record_controls(connection, [Control(event.job_id, state, version) for state, version in words])
+        await record_controls(connection, [control_of(event, *word) for word in words])
+
+
+def control_of(event: ImageEvent, state: str, version: int, run: int = ALL_RUNS) -> Control:
+    """A word about the image's job; a cancellation is of `run` and earlier ones."""
+    return Control(event.job_id, state, version, run if state == "cancelled" else 0)
 
 
 async def state_of(database: Database, event: ImageEvent) -> str:
@@ -73,11 +78,33 @@ async def test_the_newest_word_stands_whatever_the_order(
         assert await state_of(database, together) == await state_of(database, apart) == words[-1][0]
 
 
-async def test_nothing_brings_a_cancelled_job_back(database: Database) -> None:
+async def test_nothing_brings_the_images_of_a_cancelled_job_back(database: Database, gate: Gate) -> None:
     event = image_of_a_new_job()
     await say(database, event, ("cancelled", 3))
     await say(database, event, ("running", 4))
-    assert await state_of(database, event) == "cancelled"
+    await until_it_meets(gate, event, "cancelled")
+
+
+async def test_images_of_a_later_run_than_the_cancelled_one_pass(database: Database, gate: Gate) -> None:
+    event = image_of_a_new_job()
+    later = event.model_copy(update={"run": 2})
+    await say(database, event, ("cancelled", 1, 1))
+    await until_it_meets(gate, event, "cancelled")
+    assert meets(gate, later) == "passes"
+    await say(database, event, ("paused", 2))
+    await until_it_meets(gate, later, "waits")
+    assert meets(gate, event) == "cancelled"
+
+
+@pytest.mark.parametrize("order", list(permutations((("cancelled", 1, 1), ("paused", 2), ("cancelled", 3, 2)))))
+async def test_cancellations_of_runs_hold_whatever_the_order(
+    database: Database, gate: Gate, order: tuple[tuple[str, int], ...]
+) -> None:
+    event = image_of_a_new_job().model_copy(update={"run": 2})
+    for word in order:
+        await say(database, event, word)
+    await until_it_meets(gate, event, "cancelled")
+    assert meets(gate, event.model_copy(update={"run": 3})) == "passes"
 
 
 async def test_an_image_waits_while_its_job_is_paused_and_passes_after(database: Database, gate: Gate) -> None:

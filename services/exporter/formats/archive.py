@@ -6,6 +6,7 @@ zipstream-ng keeps an object of about 500 bytes for every entry until the end, h
 import struct
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Protocol
+from zipfile import ZIP_STORED
 
 from zipstream import ZipStream
 
@@ -46,17 +47,17 @@ class _Directory:
 
 
 class Archive:
-    """Entries are stored without compression; names are taken as they come (see shared/names.py)."""
+    """Entries are stored without compression unless it is asked for; names are taken as they come (shared/names.py)."""
 
     def __init__(self, file: BinaryIO, directory: BinaryIO) -> None:
         self._file = file
         self._stream = ZipStream()
         self._stream._filelist = _Directory(directory)
 
-    def store(self, name: str, content: Iterable[bytes], size: int | None) -> int:
+    def store(self, name: str, content: Iterable[bytes], size: int | None, compression: int = ZIP_STORED) -> int:
         """Add one entry and return its bytes; an unknown size costs 20 bytes for ZIP64 fields."""
         counted = _Counted(content)
-        self._stream.add(counted, name, size=size)
+        self._stream.add(counted, name, size=size, compress_type=compression)
         self._file.writelines(self._stream.file())
         return counted.size
 

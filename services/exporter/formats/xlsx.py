@@ -81,11 +81,16 @@ class _Sheet:
     def _put(self, line: int, column: int, parts: Sequence[str], separator: str) -> None:
         text, shortened = fit(parts, separator)
         self.cells_shortened += shortened
-        if text.startswith("<r>") and text.endswith("</r>"):
-            # In constant memory XlsxWriter takes such a string for its own markup and writes it unescaped.
-            self._sheet.write_rich_string(line, column, text[0], self._plain, text[1:])
-        elif text:
-            self._sheet.write_string(line, column, text)
+        put_text(self._sheet, line, column, text, self._plain)
+
+
+def put_text(sheet: Worksheet, line: int, column: int, text: str, plain: Format, style: Format | None = None) -> None:
+    """Write text into a cell as text, whatever it looks like; `plain` is the format of its letters."""
+    if text.startswith("<r>") and text.endswith("</r>"):
+        # In constant memory XlsxWriter takes such a string for its own markup and writes it unescaped.
+        sheet.write_rich_string(line, column, text[0], plain, text[1:], *([style] if style else []))
+    elif text:
+        sheet.write_string(line, column, text, style)
 
 
 def fit(parts: Sequence[str], separator: str, units_max: int = CELL_UNITS_MAX) -> tuple[str, bool]:

@@ -24,7 +24,23 @@ from services.gateway.api import (
     uploads,
     webhooks,
 )
-from services.gateway.api.batches import analytics, batches, creation, status, stream, web
+from services.gateway.api.batches import (
+    admin_batches,
+    analytics,
+    batches,
+    bulk,
+    control,
+    creation,
+    data,
+    export_views,
+    exports,
+    results,
+    retrying,
+    status,
+    stream,
+    web,
+    web_exports,
+)
 from services.gateway.api.limits import BodyBytes, BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
 from services.gateway.api.rate_headers import RateHeaders
@@ -54,7 +70,9 @@ problem details.
 MODULES = (
     *(products, product_status, product_files, webhooks),
     *(albums, album_images, uploads, batch_uploads, images, enhancements, album_jobs, album_job_stream, tokens),
+    *(control, retrying, bulk, admin_batches),
     *(creation, batches, status, analytics, stream, web),
+    *(results, data, exports, export_views, web_exports),
     *(admin, ledger, health),
 )
 JSON_BYTES_MAX = 1_000_000
@@ -71,6 +89,7 @@ def create_app(ports: Ports) -> FastAPI:
     app = FastAPI(title="Darkroom", version=Checks.version, description=DESCRIPTION, lifespan=lifespan)
     app.state.ports = ports
     app.state.streams = Streams(ports.settings.streams_max)
+    app.state.routes = [route for module in MODULES for route in module.router.routes]
     for module in MODULES:
         app.include_router(module.router)
     for error, answer in ANSWERS.items():
@@ -88,6 +107,8 @@ def body_bytes(settings: Settings) -> BodyBytes:
         at={
             "/api/images/upload": settings.source_bytes_max + FORM_BYTES,
             "/api/images/batch-upload": settings.batch_bytes_max + FORM_BYTES,
+            "/api/v1/export/filtered": JSON_BYTES_MAX,
+            "/api/v1/export/batches/multiple": JSON_BYTES_MAX,
         },
         albums=JSON_BYTES_MAX,
         elsewhere=settings.upload_bytes_max,

@@ -103,14 +103,15 @@ async def list_pending(connection: Connection, job_id: UUID, from_seq: int, limi
     )
 
 
-async def mark_cancelled(connection: Connection, image_ids: Sequence[UUID]) -> None:
-    """End images that were never let in."""
+async def mark_cancelled(connection: Connection, image_ids: Sequence[UUID], run: int) -> None:
+    """End images that were not let in in this run of their job."""
     await connection.execute(
         """
-        UPDATE images SET state = 'cancelled', problem = 'cancelled', ended_at = now()
+        UPDATE images SET state = 'cancelled', run = $2, problem = 'cancelled', ended_at = now()
         WHERE image_id = ANY($1::uuid[]) AND state = 'pending'
         """,
         image_ids,
+        run,
     )
 
 

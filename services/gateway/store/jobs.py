@@ -114,6 +114,20 @@ async def list_to_dispatch(connection: Connection) -> list[asyncpg.Record]:
     )
 
 
+async def lock_to_dispatch(connection: Connection, job_ids: Sequence[UUID]) -> list[asyncpg.Record]:
+    """These jobs as they are, not to be changed by others until the transaction ends; always in the same order."""
+    return await connection.fetch(
+        """
+        SELECT *, images_succeeded + images_failed + images_cancelled AS images_ended
+        FROM jobs
+        WHERE job_id = ANY($1::uuid[])
+        ORDER BY job_id
+        FOR NO KEY UPDATE
+        """,
+        job_ids,
+    )
+
+
 async def advance(connection: Connection, job_id: UUID, next_seq: int, in_flight: int) -> None:
     """Note that the job's images before `next_seq` were let in, `in_flight` more than before."""
     await connection.execute(
