@@ -156,7 +156,10 @@ async def test_a_result_that_replaces_another_makes_a_new_file_and_is_waited_for
     async with ports.database.transaction() as connection:
         await connection.execute("UPDATE images SET run = 2, state = 'pending' WHERE job_id = $1 AND seq = 2", batch)
         await connection.execute(
-            "UPDATE jobs SET run = 2, images_failed = 0, items_ended = 3, in_flight = 1, state = 'open' WHERE job_id = $1",
+            """
+            UPDATE jobs SET run = 2, images_failed = 0, items_ended = 3, in_flight = 1, state = 'open'
+            WHERE job_id = $1
+            """,
             batch,
         )
     await record(ports, batch, 2, GONE)
