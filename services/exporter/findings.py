@@ -48,21 +48,28 @@ async def upsert_findings(connection: Connection, findings: Sequence[Finding]) -
     return ()
 
 
-async def list_sections(connection: Connection, account_id: str, job_ids: Sequence[UUID]) -> list[asyncpg.Record]:
-    """What is known of an account's jobs: their columns (None: not submitted yet), how many findings, whether gone."""
+async def list_sections(
+    connection: Connection, account_id: str, job_ids: Sequence[UUID], runs: Sequence[int]
+) -> list[asyncpg.Record]:
+    """What is known of an account's jobs: their columns (None: not submitted yet), how many findings, whether gone.
+
+    `of_run`: how many of the findings are of the job's run in `runs`, or of a later one.
+    """
     return await connection.fetch(
         """
-        SELECT wanted.job_id, jobs.columns::text,
-               (
-                   SELECT count(*) FROM findings
-                   WHERE findings.job_id = wanted.job_id AND findings.account_id = $1
-               ) AS findings,
+        SELECT wanted.job_id, jobs.columns::text, counted.findings, counted.of_run,
                EXISTS (SELECT FROM deleted_jobs WHERE deleted_jobs.job_id = wanted.job_id) AS is_deleted
-        FROM unnest($2::uuid[]) AS wanted (job_id)
+        FROM unnest($2::uuid[], $3::int[]) AS wanted (job_id, run)
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS findings, count(*) FILTER (WHERE findings.run >= wanted.run) AS of_run
+            FROM findings
+            WHERE findings.job_id = wanted.job_id AND findings.account_id = $1
+        ) AS counted
         LEFT JOIN jobs ON jobs.job_id = wanted.job_id AND jobs.account_id = $1
         """,
         account_id,
         job_ids,
+        runs,
         timeout=QUERY_SECONDS_MAX,
     )
 

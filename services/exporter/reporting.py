@@ -31,10 +31,11 @@ WRITERS: dict[str, Save] = {"csv": save_csv, "json": save_json, "xlsx": save_xls
 
 @dataclass(frozen=True, slots=True)
 class KnownSection:
-    """What is known of a batch. `columns` None: its submission has not arrived."""
+    """What is known of a batch. `columns` None: its submission has not arrived. of_run: findings of the run told of."""
 
     columns: tuple[str, ...] | None
     findings: int
+    of_run: int
     is_deleted: bool
 
 
@@ -57,7 +58,7 @@ def _why_not_here(section: ReportSection, known: KnownSection) -> str | None:
         return None
     if known.columns is None:
         return f"the submission of batch {section.job_id} has not arrived"
-    missing = section.results - known.findings
+    missing = max(section.results - known.findings, section.run_results - known.of_run)
     return f"{missing} results of batch {section.job_id} have not arrived" if missing > 0 else None
 
 
@@ -70,12 +71,15 @@ class Reports:
 
     async def know(self, event: ReportRequested) -> Known:
         """What is known of the report's batches."""
-        job_ids = [section.job_id for section in event.sections]
+        job_ids, runs = [section.job_id for section in event.sections], [section.run for section in event.sections]
         async with self.database.connection() as connection:
-            rows = await findings.list_sections(connection, event.account_id, job_ids)
+            rows = await findings.list_sections(connection, event.account_id, job_ids, runs)
         return {
             row["job_id"]: KnownSection(
-                tuple(json.loads(row["columns"])) if row["columns"] else None, row["findings"], row["is_deleted"]
+                tuple(json.loads(row["columns"])) if row["columns"] else None,
+                row["findings"],
+                row["of_run"],
+                row["is_deleted"],
             )
             for row in rows
         }
