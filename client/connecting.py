@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from client.admin import Admin
+from client.batches import Batches
 from client.calls import Calls
 from client.gateway import Gateway
 from client.tokens import Tokens
@@ -20,6 +21,12 @@ def open_gateway(url: str | None = None) -> Gateway:
     """The gateway that is named, else DARKROOM_URL, else the local stack's; with DARKROOM_API_KEY when there is one."""
     named = url or os.environ.get("DARKROOM_URL")
     return Gateway(named or _local_url(), api_key=os.environ.get("DARKROOM_API_KEY"))
+
+
+def open_batches(url: str | None = None) -> Batches:
+    """The same for its batches."""
+    named = url or os.environ.get("DARKROOM_URL")
+    return Batches(named or _local_url(), api_key=os.environ.get("DARKROOM_API_KEY"))
 
 
 class NoAdminKey(DarkroomError):

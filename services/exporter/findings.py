@@ -87,7 +87,7 @@ async def count_matching(
           AND ($4::bool IS NULL OR store_image = $4)
           AND (NOT $5::bool OR store_name <> '')
           AND (NOT $6::bool OR business_contact <> '')
-          AND ($7::text IS NULL OR store_name ILIKE $7)
+          AND ($7::text IS NULL OR store_name COLLATE "und-x-icu" ILIKE $7)
           AND ($8::timestamptz IS NULL OR ended_at >= $8)
           AND ($9::timestamptz IS NULL OR ended_at <= $9)
         """,
@@ -110,7 +110,8 @@ async def matching(
     """Pages of the findings that match, by a cursor: the connection must be in a transaction, and is taken up.
 
     By time, the jobs follow one another and the index gives the order; any other order is one over all of them.
-    The cursor shows one moment: pages read by keys would tell a row twice that is found anew meanwhile.
+    The cursor shows one moment: pages read by keys would tell a row twice that is found anew meanwhile. Names match
+    in any case of any script (by their collation), also where the database itself knows only ASCII's.
     """
     is_by_time = sort.by == "created_at"
     cursor = await connection.cursor(
@@ -124,7 +125,7 @@ async def matching(
           AND ($4::bool IS NULL OR store_image = $4)
           AND (NOT $5::bool OR store_name <> '')
           AND (NOT $6::bool OR business_contact <> '')
-          AND ($7::text IS NULL OR store_name ILIKE $7)
+          AND ($7::text IS NULL OR store_name COLLATE "und-x-icu" ILIKE $7)
           AND ($8::timestamptz IS NULL OR ended_at >= $8)
           AND ($9::timestamptz IS NULL OR ended_at <= $9)
         ORDER BY CASE WHEN $10::bool THEN job_id END,

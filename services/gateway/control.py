@@ -1,6 +1,7 @@
 """Steering a job: pause, resume, cancel, try its failed images again. Each is one transaction with its event."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -70,25 +71,33 @@ async def retry_failed(ports: Ports, account_id: str, job_id: UUID, also: Also |
             raise NotNow(f"the request {reason}")
         restarted = await images.restart_failed(connection, job_id, job["run"] + 1)
         job = await jobs.restart(connection, job_id, restarted["images"], restarted["items"])
-        webhook = await secrets.webhook_for(
-            connection, ports.seal, account_id, job["webhook_url"], job["webhook_secret_sealed"]
-        )
-        said = JobSubmitted(
-            account_id=account_id,
-            job_id=job_id,
-            kind=job["kind"],
-            run=job["run"],
-            recipe=Recipe.model_validate_json(job["recipe"]),
-            images_total=restarted["images"],
-            price_tokens=job["price_tokens"],
-            webhook=webhook,
-        )
+        said = await run_submitted(connection, ports, job, restarted["images"])
         posted = await outbox.add(connection, [outbox.following(job["traceparent"], said, source="gateway")])
         if also:
             await also(connection, job)
         await jobs.notify(connection, [job_id])
     ports.relay.publish(posted)
     return job
+
+
+async def run_submitted(
+    connection: Connection, ports: Ports, job: asyncpg.Record, images_total: int, **facts: Any
+) -> JobSubmitted:
+    """The event that says that a further run of a job was accepted."""
+    webhook = await secrets.webhook_for(
+        connection, ports.seal, job["account_id"], job["webhook_url"], job["webhook_secret_sealed"]
+    )
+    return JobSubmitted(
+        account_id=job["account_id"],
+        job_id=job["job_id"],
+        kind=job["kind"],
+        run=job["run"],
+        recipe=Recipe.model_validate_json(job["recipe"]),
+        images_total=images_total,
+        price_tokens=job["price_tokens"],
+        webhook=webhook,
+        **facts,
+    )
 
 
 async def _locked(connection: Connection, account_id: str, job_id: UUID) -> asyncpg.Record:

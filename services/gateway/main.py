@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from services.gateway.api.app import serve
+from services.gateway.batches import deleting
 from services.gateway.dispatch import Dispatcher
 from services.gateway.handlers import SERVICE
 from services.gateway.ports import open_ports
@@ -17,9 +18,8 @@ if __name__ == "__main__":
         lambda core: open_ports(core, settings),
         migrations=[Path(__file__).parent / "migrations"],
         background=lambda ports: [
-            ports.live.listen,
-            ports.keyring.note_uses,
+            *(ports.live.listen, ports.keyring.note_uses),
             Dispatcher(ports.database, ports.relay, ports.live, settings).run,
-            lambda: serve(ports),
+            *(lambda: deleting.sweep(ports), lambda: serve(ports)),
         ],
     )

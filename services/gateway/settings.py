@@ -44,6 +44,7 @@ class Settings(SharedSettings):
     csv_rows_max: int = 1_000_000
     chunk_size: int = Field(2000, ge=1, le=100_000, description="images in a chunk of a batch")
     batches_active_max: int = Field(20, ge=1, description="of an account: queued or processing")
+    batch_sweep_seconds: float = Field(5, gt=0, description="between looks for batches that are to be removed")
     webhook_url: str | None = Field(
         None,
         description="called for uploads that name no webhook",

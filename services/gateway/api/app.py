@@ -24,7 +24,23 @@ from services.gateway.api import (
     uploads,
     webhooks,
 )
-from services.gateway.api.batches import data, export_views, exports, results, web_exports
+from services.gateway.api.batches import (
+    admin_batches,
+    analytics,
+    batches,
+    bulk,
+    control,
+    creation,
+    data,
+    export_views,
+    exports,
+    results,
+    retrying,
+    status,
+    stream,
+    web,
+    web_exports,
+)
 from services.gateway.api.limits import BodyBytes, BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
 from services.gateway.api.rate_headers import RateHeaders
@@ -43,15 +59,19 @@ Send a CSV of products, watch its images go through the pipeline, be called back
 * **Albums**: uploaded images, kept as they are, and albums of them, private or shared.
 * **Enhancements**: images and whole albums enhanced for tokens, followed, cancelled, given back when they fail.
 * **Tokens**: balance, statement; grants and the ledger's invariants for operators.
+* **Batches**: CSVs of URLs, fetched and analysed in bulk; status with advice on polling, chunks, health, errors.
 * **Admin**: accounts and their API keys, for those who have an admin key.
 
-Errors of the products door are `{"detail": "..."}`, those of albums, images, jobs and tokens `{"error": "..."}`;
-what is Darkroom's own answers RFC 9457 problem details.
+Errors of the products door are `{"detail": "..."}`, those of albums, images, jobs and tokens `{"error": "..."}`,
+those of batches `{"success": false, "error": "...", "timestamp": "..."}`; what is Darkroom's own answers RFC 9457
+problem details.
 """
 
 MODULES = (
     *(products, product_status, product_files, webhooks),
     *(albums, album_images, uploads, batch_uploads, images, enhancements, album_jobs, album_job_stream, tokens),
+    *(control, retrying, bulk, admin_batches),
+    *(creation, batches, status, analytics, stream, web),
     *(results, data, exports, export_views, web_exports),
     *(admin, ledger, health),
 )
@@ -69,6 +89,7 @@ def create_app(ports: Ports) -> FastAPI:
     app = FastAPI(title="Darkroom", version=Checks.version, description=DESCRIPTION, lifespan=lifespan)
     app.state.ports = ports
     app.state.streams = Streams(ports.settings.streams_max)
+    app.state.routes = [route for module in MODULES for route in module.router.routes]
     for module in MODULES:
         app.include_router(module.router)
     for error, answer in ANSWERS.items():

@@ -60,6 +60,17 @@ async def admin_of(request: Request) -> Caller:
     return caller
 
 
+async def operator_of(request: Request) -> Caller:
+    """The caller, who may run the system: an admin key, or `local` where only this machine can reach the gateway.
+
+    Raises 401, 403. Not counted.
+    """
+    caller = await _identified(request)
+    if caller.key_id is not None and not caller.is_admin:
+        raise Refused(403, "An admin key is needed")
+    return caller
+
+
 async def _identified(request: Request) -> Caller:
     """The caller by its key, or `local`; looked up once for a request."""
     known: Caller | None = getattr(request.state, "caller", None)
@@ -119,3 +130,4 @@ AccountOf = Depends(account_of)
 KeyedAccountOf = Depends(keyed_account_of)
 VisitorOf = Depends(visitor_of)
 AdminOf = Depends(admin_of)
+OperatorOf = Depends(operator_of)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.api.envelopes import error_at, is_albums
+from services.gateway.api.envelopes import error_at, is_albums, is_batches
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -64,8 +64,8 @@ class BodyLimit:
         if received > bytes_max and not started:
             if more:
                 await self._discard_rest(receive)
-            detail = f"The upload is larger than {bytes_max // 1_000_000} MB"
-            await error_at(scope["path"], 413, detail, {"Connection": "close"})(scope, receive, send)
+            refusal = error_at(scope["path"], 413, _said_of(scope["path"], bytes_max), {"Connection": "close"})
+            await refusal(scope, receive, send)
 
     async def _discard_rest(self, receive: Receive) -> None:
         """Read on, as far again as is allowed: a caller that is cut off while it sends may never see the answer."""
@@ -74,6 +74,13 @@ class BodyLimit:
             message = await receive()
             discarded += len(message.get("body", b""))
             more = message.get("more_body", False)
+
+
+def _said_of(path: str, bytes_max: int) -> str:
+    megabytes = bytes_max // 1_000_000
+    if is_batches(path):
+        return f"File too large. Maximum size: {megabytes}MB"
+    return f"The upload is larger than {megabytes} MB"
 
 
 class SameSite:

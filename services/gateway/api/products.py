@@ -12,6 +12,7 @@ from services.gateway import control, idempotency
 from services.gateway.api.callers import AccountOf, PortsOf
 from services.gateway.api.jobs import find_product_job
 from services.gateway.api.problems import (
+    MALFORMED,
     UNAUTHORIZED,
     UNKNOWN,
     ErrorDetail,
@@ -21,16 +22,14 @@ from services.gateway.api.problems import (
     conflict,
 )
 from services.gateway.api.product_views import Accepted
+from services.gateway.api.webhook_fields import checked_secret, checked_webhook
 from services.gateway.idempotency import KEY_CHARACTERS_MAX, Answered, Claim
 from services.gateway.intake import Submission, submit
 from services.gateway.ports import Ports
 from services.gateway.product_csv import CsvLimits, InvalidCsv, read_product_csv
-from shared.errors import Permanent
 from shared.facts import Recipe
 from shared.names import safe_name
 from shared.outcome import Connection
-from shared.urls import validate_url
-from shared.webhook_secrets import validate_secret
 
 router = APIRouter(tags=["products"])
 
@@ -77,6 +76,7 @@ async def welcome() -> dict[str, Any]:
         400: {"model": UploadRefused, "description": "The file or the webhook URL is refused; nothing is stored"},
         409: {"model": ErrorDetail, "description": "A request with this Idempotency-Key is still running"},
         413: {"model": ErrorDetail, "description": "The file is too large"},
+        **MALFORMED,
         503: {"model": ErrorDetail, "description": "The database is away"},
     },
 )
@@ -102,8 +102,8 @@ async def upload(
         kind="products",
         recipe=Recipe(operation=operation, params=params),
         file_name=safe_name(file.filename or "products.csv"),
-        webhook_url=_checked_webhook(webhook_url or ports.settings.webhook_url, ports),
-        webhook_secret=_checked_secret(webhook_secret),
+        webhook_url=checked_webhook(webhook_url or ports.settings.webhook_url, ports),
+        webhook_secret=checked_secret(webhook_secret),
         images=partial(read_product_csv, _pieces(file.file), limits=CsvLimits(rows_max=ports.settings.csv_rows_max)),
     )
     fields = {**params, "operation": operation, "webhook_url": webhook_url, "webhook_secret": webhook_secret}
@@ -143,28 +143,6 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _checked_webhook(url: str | None, ports: Ports) -> str | None:
-    if not url:
-        return None
-    if not url.lower().startswith(("http://", "https://")):
-        raise Refused(400, "Invalid webhook URL format")
-    try:
-        validate_url(url, ports.allowance)
-    except Permanent as error:
-        raise Refused(400, "Invalid webhook URL format", problem=error.problem, reason=error.detail) from None
-    return url
-
-
-def _checked_secret(secret: str | None) -> str | None:
-    if not secret:
-        return None
-    try:
-        validate_secret(secret)
-    except Permanent as error:
-        raise Refused(400, "Invalid webhook secret", problem=error.problem, reason=error.detail) from None
-    return secret
-
-
 def _accepted(job: asyncpg.Record, message: str) -> dict[str, Any]:
     return {
         "request_id": str(job["job_id"]),
@@ -178,7 +156,7 @@ def _accepted(job: asyncpg.Record, message: str) -> dict[str, Any]:
     "/api/retry/{request_id}",
     summary="Run the failed images again",
     response_model=Accepted,
-    responses={**UNKNOWN, **conflict("Nothing failed, or it still runs")},
+    responses={**UNKNOWN, **MALFORMED, **conflict("Nothing failed, or it still runs")},
 )
 async def retry(
     request_id: str,

@@ -4,9 +4,10 @@ Whatever makes a batch active goes through `activate`, where an account's batche
 in one statement. A transaction locks the job first and the count after it, so that no two wait for each other.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +19,10 @@ from shared import outbox
 from shared.errors import DarkroomError
 from shared.events import Event, JobCancelled, JobPaused, JobResumed
 from shared.outcome import Connection
+
+Done = TypeVar("Done")
+Also = Callable[[Connection, Any], Awaitable[None]]
+"""Work for the transaction that steers a batch, with what came of it: e.g. keeping the answer."""
 
 
 class NoSuchBatch(DarkroomError):
@@ -40,6 +45,7 @@ class Steering:
     job: asyncpg.Record
     batch: asyncpg.Record
     events: list[Event] = field(default_factory=list)
+    also: Also | None = None
 
     @property
     def job_id(self) -> UUID:
@@ -52,9 +58,15 @@ class Steering:
         """As its callers see it."""
         return str(self.batch["status"])
 
+    async def done(self, result: Done) -> Done:
+        """Do what is to be done beside it, and return what came of it."""
+        if self.also:
+            await self.also(self.connection, result)
+        return result
+
 
 @asynccontextmanager
-async def steering(ports: Ports, account_id: str, job_id: UUID) -> AsyncIterator[Steering]:
+async def steering(ports: Ports, account_id: str, job_id: UUID, also: Also | None = None) -> AsyncIterator[Steering]:
     """Lock a batch, and post what was said of it. Raises NoSuchBatch.
 
     One that has nothing left to do is completed: its last images may have ended while it was paused.
@@ -64,7 +76,7 @@ async def steering(ports: Ports, account_id: str, job_id: UUID) -> AsyncIterator
         batch = await batches.find_batch(connection, account_id, job_id) if job else None
         if job is None or batch is None:
             raise NoSuchBatch(f"Batch {job_id} not found")
-        steered = Steering(connection, job, batch)
+        steered = Steering(connection, job, batch, also=also)
         yield steered
         completed = await projection.complete(connection, [job_id])
         letters = [

@@ -57,6 +57,52 @@ async def find_batch(connection: Connection, account_id: str, job_id: UUID) -> a
     )
 
 
+async def list_batches(
+    connection: Connection, account_id: str, status: str | None, include_hidden: bool, limit: int, offset: int
+) -> list[asyncpg.Record]:
+    """Some of an account's batches, newest first; of one status, or of all where that is None."""
+    return await connection.fetch(
+        """
+        SELECT * FROM batch_overviews
+        WHERE account_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3 OR hidden_at IS NULL)
+        ORDER BY created_at DESC, job_id DESC
+        LIMIT $4 OFFSET $5
+        """,
+        account_id,
+        status,
+        include_hidden,
+        limit,
+        offset,
+    )
+
+
+async def count_chunks(connection: Connection, job_id: UUID) -> dict[str, int]:
+    """How many chunks a batch has in all, and of each status."""
+    row = await connection.fetchrow(
+        """
+        SELECT count(*)::int AS total,
+               (count(*) FILTER (WHERE completed_at IS NOT NULL AND images_cancelled = 0))::int AS completed,
+               (count(*) FILTER (WHERE completed_at IS NOT NULL AND images_cancelled > 0))::int AS failed,
+               (count(*) FILTER (WHERE completed_at IS NULL AND started_at IS NOT NULL))::int AS processing,
+               (count(*) FILTER (WHERE completed_at IS NULL AND started_at IS NULL))::int AS pending
+        FROM chunks
+        WHERE job_id = $1
+        """,
+        job_id,
+    )
+    assert row is not None
+    return dict(row)
+
+
+async def list_problems(connection: Connection, job_id: UUID) -> dict[str, int]:
+    """Why images of a batch failed in their latest run, and how many; the most frequent problem first."""
+    rows = await connection.fetch(
+        "SELECT problem, images FROM problem_counts WHERE job_id = $1 AND images > 0 ORDER BY images DESC, problem",
+        job_id,
+    )
+    return {row["problem"]: row["images"] for row in rows}
+
+
 async def list_chunk_sizes(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, int]:
     """Of these jobs, the batches and how large their chunks are."""
     rows = await connection.fetch("SELECT job_id, chunk_size FROM batches WHERE job_id = ANY($1::uuid[])", job_ids)

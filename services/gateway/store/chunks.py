@@ -8,6 +8,8 @@ import asyncpg
 
 from shared.outcome import Connection
 
+RECOUNT_SECONDS_MAX = 120  # of 1,000,000 images
+
 
 @dataclass(slots=True)
 class ChunkProgress:
@@ -91,27 +93,26 @@ async def list_chunks(connection: Connection, job_id: UUID) -> list[asyncpg.Reco
 
 
 async def recount(connection: Connection, job_id: UUID) -> None:
-    """Count a batch's images anew, chunk by chunk, after many of them were restarted; the job is locked."""
+    """Count a batch's images anew, chunk by chunk, after many of them were taken over; the job is locked, or new."""
     await connection.execute(
         """
         UPDATE chunks
         SET images_succeeded = counted.succeeded, images_failed = counted.failed,
             images_cancelled = counted.cancelled,
-            started_at = CASE WHEN counted.ended > 0 THEN chunks.started_at END,
+            started_at = CASE WHEN counted.ended > 0 THEN coalesce(chunks.started_at, now()) END,
             completed_at = CASE WHEN counted.ended = images_total THEN coalesce(completed_at, now()) END
         FROM (
-            SELECT number,
+            SELECT images.seq / chunk_size + 1 AS number,
                    count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
                    count(*) FILTER (WHERE state = 'failed') AS failed,
                    count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
                    count(*) FILTER (WHERE state <> 'pending') AS ended
-            FROM chunks AS range JOIN images
-                 ON images.job_id = range.job_id AND images.seq >= range.first_seq
-                AND images.seq < range.first_seq + range.images_total
-            WHERE range.job_id = $1
-            GROUP BY number
+            FROM images JOIN batches USING (job_id)
+            WHERE job_id = $1
+            GROUP BY 1
         ) AS counted
         WHERE chunks.job_id = $1 AND chunks.number = counted.number
         """,
         job_id,
+        timeout=RECOUNT_SECONDS_MAX,
     )

@@ -1,0 +1,49 @@
+"""What can be done with a batch by the name of it: one vocabulary for bulk actions, the pages and operators."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from fastapi.responses import JSONResponse
+
+from services.gateway.api.batches.answers import answer
+from services.gateway.api.batches.fields import refusals
+from services.gateway.batches import control, deleting, restarting
+from services.gateway.ports import Ports
+
+Act = Callable[[Ports, str, UUID], Awaitable[object]]
+
+ACTIONS: dict[str, tuple[Act, str]] = {
+    "start": (control.start, "started"),
+    "pause": (control.pause, "paused"),
+    "resume": (control.resume, "resumed"),
+    "cancel": (control.cancel, "cancelled"),
+    "retry": (restarting.retry, "retried"),
+    "delete": (lambda ports, account_id, job_id: deleting.delete(ports, account_id, job_id, force=False), "deleted"),
+}
+"""What is done, and how that is told."""
+
+
+async def act(ports: Ports, account_id: str, job_id: UUID, action: str) -> JSONResponse:
+    """Do it, and say so; refuses what cannot be done."""
+    if action == "retry":
+        return await retry(ports, account_id, job_id)
+    work, done = ACTIONS[action]
+    with refusals():
+        await work(ports, account_id, job_id)
+    return answer({"batch_id": str(job_id), done: True}, f"Batch {job_id} {done}")
+
+
+async def retry(ports: Ports, account_id: str, job_id: UUID) -> JSONResponse:
+    """Run what has not succeeded again: 202."""
+    with refusals():
+        again = await restarting.retry(ports, account_id, job_id)
+    data: dict[str, Any] = {
+        "id": str(job_id),
+        "status": "retry_enqueued",
+        "message": f"{again.images} images run again",
+        "reset_chunks": again.chunks,
+        "previous_status": again.status,
+        "run": again.run,
+    }
+    return answer(data, status=202)

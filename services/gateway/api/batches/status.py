@@ -1,0 +1,84 @@
+"""The batches door: where a batch is, cheap at any size, with advice on when to look again."""
+
+from datetime import UTC, datetime
+
+import asyncpg
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from services.gateway.api.batches.analysis_models import Chunks
+from services.gateway.api.batches.answers import FOUND, answer, found_batch, written
+from services.gateway.api.batches.models import BatchStatus, Envelope, Progress
+from services.gateway.api.batches.views import Json, progress_view, status_view
+from services.gateway.api.callers import AccountOf, PortsOf
+from services.gateway.api.problems import Refused
+from services.gateway.batches import states
+from services.gateway.ports import Ports
+from services.gateway.store import batches, chunks, results
+from shared.db import Row
+
+router = APIRouter(tags=["batches"], prefix="/api/v1/batches")
+
+RECENT_ERRORS = 5
+
+
+@router.get("/{batch_id}/status", summary="Where a batch is", response_model=Envelope[BatchStatus], responses=FOUND)
+async def batch_status(batch_id: str, account_id: str = AccountOf, ports: Ports = PortsOf) -> JSONResponse:
+    """Counts, times, speed and the latest errors. `X-Polling-Interval`: after how many seconds to look again."""
+    batch = await found_batch(ports, account_id, batch_id)
+    return answer(await found_status(ports, batch), headers=polling_headers(batch))
+
+
+@router.get("/{batch_id}/progress", summary="How far a batch is", response_model=Envelope[Progress], responses=FOUND)
+async def batch_progress(batch_id: str, account_id: str = AccountOf, ports: Ports = PortsOf) -> JSONResponse:
+    """As much of its status as one polls for; `X-Polling-Interval` says how often."""
+    batch = await found_batch(ports, account_id, batch_id)
+    return answer(progress_view(batch, datetime.now(UTC)), headers=polling_headers(batch))
+
+
+@router.get("/{batch_id}/chunks", summary="A batch's chunks", response_model=Envelope[Chunks], responses=FOUND)
+async def batch_chunks(batch_id: str, account_id: str = AccountOf, ports: Ports = PortsOf) -> JSONResponse:
+    """In order. A chunk is completed when all of its images have ended, also when every one of them failed."""
+    batch = await found_batch(ports, account_id, batch_id)
+    async with ports.database.connection() as connection:
+        found = await chunks.list_chunks(connection, batch["job_id"])
+    if not found:
+        raise Refused(404, f"No chunks found for batch {batch_id}")
+    now = datetime.now(UTC)
+    views = [_chunk_view(row, now) for row in found]
+    return answer({"batch_id": str(batch["job_id"]), "chunks": views, "total_chunks": len(views)})
+
+
+async def found_status(ports: Ports, batch: asyncpg.Record) -> Json:
+    """A batch's status."""
+    async with ports.database.connection() as connection:
+        counted = await batches.count_chunks(connection, batch["job_id"])
+        failures = await results.list_recent_failures(connection, batch["job_id"], RECENT_ERRORS)
+    return status_view(batch, counted, failures, datetime.now(UTC))
+
+
+def polling_headers(batch: Row) -> dict[str, str]:
+    """When to look again."""
+    seconds, reason = states.polling_interval(batch)
+    return {"X-Polling-Interval": str(seconds), "X-Polling-Interval-Reason": reason, "Cache-Control": "no-cache"}
+
+
+def _chunk_view(chunk: Row, now: datetime) -> Json:
+    ended = chunk["images_succeeded"] + chunk["images_failed"]
+    started, completed = chunk["started_at"], chunk["completed_at"]
+    seconds = max(0.0, ((completed or now) - started).total_seconds()) if started else None
+    cancelled = chunk["images_cancelled"]
+    return {
+        "chunk_id": str(chunk["chunk_id"]),
+        "chunk_number": chunk["number"],
+        "status": chunk["status"],
+        "url_count": chunk["images_total"],
+        "processed_count": ended,
+        "successful_count": chunk["images_succeeded"],
+        "failed_count": chunk["images_failed"],
+        "progress_percentage": round(100 * ended / chunk["images_total"], 2),
+        "started_at": written(started),
+        "completed_at": written(completed),
+        "processing_time_seconds": None if seconds is None else round(seconds, 3),
+        "error_message": f"cancelled: {cancelled} images were cancelled" if cancelled else None,
+    }
