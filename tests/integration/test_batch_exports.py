@@ -125,6 +125,7 @@ async def test_a_file_has_its_batchs_name_the_time_and_its_length(
     assert answer.headers["content-length"] == str(len(answer.content))
     assert answer.headers["content-type"] == XLSX
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-location"] == f"/api/v1/export/files/{said(answer).export_id}"
 
 
 async def test_the_same_request_twice_makes_one_file(ports: Ports, client: httpx.AsyncClient, batch: UUID) -> None:
