@@ -14,7 +14,7 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
-    REPORTED = ("enhance_workers", "concurrency", "enhance_seconds_max")
+    REPORTED = ("enhance_workers", "concurrency", "enhance_seconds_max", "analyzer", "analyze_workers")
 
     enhance_workers: int = Field(default_factory=lambda: os.cpu_count() or 2)
     enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 48 per worker")
