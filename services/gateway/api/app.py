@@ -74,8 +74,6 @@ MODULES = (
     *(control, retrying, bulk, admin_batches, operations),
     *(creation, batches, status, analytics, stream, web),
     *(results, data, exports, export_views, web_exports),
-    *(creation, batches, status, analytics, stream, web),
-    *(control, retrying, bulk, admin_batches),
     *(admin, ledger, health),
 )
 JSON_BYTES_MAX = 1_000_000
