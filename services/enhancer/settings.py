@@ -1,6 +1,7 @@
 """The enhancer's knobs."""
 
 import os
+import re
 from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
@@ -14,7 +15,9 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
-    REPORTED = ("enhance_workers", "concurrency", "enhance_seconds_max", "analyzer", "analyze_workers")
+    REPORTED = (
+        "enhance_workers", "concurrency", "enhance_seconds_max", "analyzer", "analyze_workers", "api_keys_count",
+    )  # fmt: skip
 
     enhance_workers: int = Field(default_factory=lambda: os.cpu_count() or 2)
     enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 48 per worker")
@@ -42,6 +45,12 @@ class Settings(SharedSettings):
     def analyses_max(self) -> int:
         """Of these at most so many are analyses, which take long: the others' images go on between them."""
         return max(1, self.concurrency // 2)
+
+    @property
+    def api_keys_count(self) -> int:
+        """Keys of all providers together."""
+        named = (self.google_vision_api_keys, self.gemini_api_keys, self.gemini_api_key)
+        return len({key for each in named for key in re.split(r"[\s,;]+", each.get_secret_value()) if key})
 
     # Providers: analysers that are reached over HTTP. Keys are comma-separated; prices in millionths of a US dollar.
     google_vision_api_keys: SecretStr = Field(
