@@ -1,6 +1,7 @@
 """The enhancer's knobs."""
 
 import os
+import re
 from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
@@ -8,13 +9,22 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import SharedSettings
 
+SEPARATORS = re.compile(r"[\s,;]+")
+
 
 class Settings(SharedSettings):
     """Workers and their limits; seconds and bytes."""
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
-    REPORTED = ("enhance_workers", "concurrency", "enhance_seconds_max", "analyzer", "analyze_workers")
+    REPORTED = (
+        "enhance_workers",
+        "concurrency",
+        "enhance_seconds_max",
+        "analyzer",
+        "analyze_workers",
+        "api_keys_count",
+    )
 
     enhance_workers: int = Field(default_factory=lambda: os.cpu_count() or 2)
     enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 48 per worker")
@@ -58,3 +68,24 @@ class Settings(SharedSettings):
     google_vision_feature_cost_micros: int = Field(1_500, ge=0, description="per image; three features are asked for")
     gemini_input_cost_micros: int = Field(100_000, ge=0, description="per million tokens")
     gemini_output_cost_micros: int = Field(400_000, ge=0, description="per million tokens")
+
+    @property
+    def google_vision_secrets(self) -> list[str]:
+        """Google Vision's keys."""
+        return _listed(self.google_vision_api_keys)
+
+    @property
+    def gemini_secrets(self) -> list[str]:
+        """Gemini's keys, of both settings."""
+        return _listed(self.gemini_api_keys, self.gemini_api_key)
+
+    @property
+    def api_keys_count(self) -> int:
+        """How many keys of providers there are."""
+        return len(self.google_vision_secrets) + len(self.gemini_secrets)
+
+
+def _listed(*settings: SecretStr) -> list[str]:
+    """What settings name, each once."""
+    named = [part for setting in settings for part in SEPARATORS.split(setting.get_secret_value()) if part]
+    return list(dict.fromkeys(named))
