@@ -18,13 +18,8 @@ class Settings(SharedSettings):
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
     REPORTED = (
-        "enhance_workers",
-        "concurrency",
-        "enhance_seconds_max",
-        "analyzer",
-        "analyze_workers",
-        "api_keys_count",
-    )
+        "enhance_workers", "concurrency", "enhance_seconds_max", "analyzer", "analyze_workers", "api_keys_count",
+    )  # fmt: skip
 
     enhance_workers: int = Field(default_factory=lambda: os.cpu_count() or 2)
     enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 48 per worker")
@@ -40,11 +35,6 @@ class Settings(SharedSettings):
     analyze_memory_bytes_max: int = 2 << 30
     source_pixels_max: int = 50_000_000
     source_frames_max: int = 500
-
-    @property
-    def concurrency(self) -> int:
-        """Enough for one commit and the next, so that no worker waits; few enough that replicas share the work."""
-        return self.enhance_concurrency or 48 * self.enhance_workers
 
     # Providers: analysers that are reached over HTTP. Keys are comma-separated; prices in millionths of a US dollar.
     google_vision_api_keys: SecretStr = Field(
@@ -68,6 +58,11 @@ class Settings(SharedSettings):
     google_vision_feature_cost_micros: int = Field(1_500, ge=0, description="per image; three features are asked for")
     gemini_input_cost_micros: int = Field(100_000, ge=0, description="per million tokens")
     gemini_output_cost_micros: int = Field(400_000, ge=0, description="per million tokens")
+
+    @property
+    def concurrency(self) -> int:
+        """Enough for one commit and the next, so that no worker waits; few enough that replicas share the work."""
+        return self.enhance_concurrency or 48 * self.enhance_workers
 
     @property
     def google_vision_secrets(self) -> list[str]:
