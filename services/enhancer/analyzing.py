@@ -62,6 +62,7 @@ async def _locally(event: ImageFetched, ports: Ports) -> Analyzed:
 
 
 async def _by(provider: str, event: ImageFetched, ports: Ports) -> Analyzed:
+    ports.providers[provider].admit()
     async with ports.blobs.local(event.blob.digest) as source:
         jpeg = await _jpeg_of(source, ports)
     ports.gate.admit(event)
