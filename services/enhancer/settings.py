@@ -15,7 +15,9 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
-    REPORTED = ("enhance_workers", "concurrency", "enhance_seconds_max", "api_keys_count")
+    REPORTED = (
+        "enhance_workers", "concurrency", "enhance_seconds_max", "analyzer", "analyze_workers", "api_keys_count",
+    )  # fmt: skip
 
     enhance_workers: int = Field(default_factory=lambda: os.cpu_count() or 2)
     enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 48 per worker")

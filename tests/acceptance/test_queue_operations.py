@@ -237,8 +237,9 @@ async def test_figures_are_of_the_callers_own_batches(alice: Caller, bob: Caller
 async def test_a_batch_without_progress_is_stuck_after_an_hour(
     client: httpx.AsyncClient, alice: Caller, bob: Caller, site: Site, gateway_rows: GatewayRows
 ) -> None:
-    slow = f"{site.url}/slow{site.target(site.photo(delay_ms=4000))}"
-    batch_id = await create_batch(alice, batch_csv([slow]), auto_start="true")
+    batch_id = await create_batch(
+        alice, batch_csv([f"{site.url}/slow{site.target(site.photo(delay_ms=4000))}"]), auto_start="true"
+    )
     assert (await alice.get("/api/v1/batches/stuck")).json()["data"] == {"batches": [], "count": 0}
     aged = "UPDATE jobs SET updated_at = now() - interval '61 minutes' WHERE job_id = $1 AND state = 'open'"
 
