@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from services.exporter import findings
+from services.exporter import findings, reporting
 from services.exporter.handlers import gave_up
 from services.exporter.reporting import WAIT_SECONDS_MAX
 from shared.db import Database
@@ -202,6 +202,17 @@ async def test_more_rows_than_a_file_may_have_are_refused_unless_a_limit_keeps_t
             await hear(database, ports, asked)
     assert len(await urls(database, ports, report(job, limit=5_000))) == 5_000
     assert list((tmp_path / "blobs" / "staging").iterdir()) == []
+
+
+async def test_small_reports_pass_large_ones_by(database, ports, monkeypatch) -> None:
+    job = await batch(database, ports)
+    monkeypatch.setattr(reporting, "LARGE_ROWS", 5)
+    async with ports.reports.large, ports.reports.large:
+        assert ports.reports.large.locked()
+        with pytest.raises(NotYet, match="large"):
+            await hear(database, ports, report(job))
+        assert len(await urls(database, ports, report(job, limit=5))) == 5
+    assert len(await urls(database, ports, report(job))) == 6
 
 
 async def test_a_bundle_has_a_file_for_each_batch_and_a_note_for_each_that_is_missing(database, ports) -> None:
