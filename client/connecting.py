@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from client.admin import Admin
+from client.batches import Batches
 from client.calls import Calls
 from client.gateway import Gateway
+from client.operations import Operations
 from client.tokens import Tokens
 from deploy.local.stack import Stack
 from shared.errors import DarkroomError
@@ -22,6 +24,12 @@ def open_gateway(url: str | None = None) -> Gateway:
     return Gateway(named or _local_url(), api_key=os.environ.get("DARKROOM_API_KEY"))
 
 
+def open_batches(url: str | None = None) -> Batches:
+    """The same for its batches."""
+    named = url or os.environ.get("DARKROOM_URL")
+    return Batches(named or _local_url(), api_key=os.environ.get("DARKROOM_API_KEY"))
+
+
 class NoAdminKey(DarkroomError):
     """An admin key is needed: name it with DARKROOM_ADMIN_KEY or --admin-key."""
 
@@ -32,6 +40,11 @@ Operated = TypeVar("Operated", bound=Calls)
 def open_admin(url: str | None = None, admin_key: str | None = None) -> Admin:
     """The gateway as in open_gateway, by this admin key; the local stack's own one needs none to be named."""
     return _open_operated(Admin, url, admin_key)
+
+
+def open_operations(url: str | None = None, admin_key: str | None = None) -> Operations:
+    """The same for its queues."""
+    return _open_operated(Operations, url, admin_key)
 
 
 def open_tokens(url: str | None = None, admin_key: str | None = None) -> Tokens:

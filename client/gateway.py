@@ -10,8 +10,6 @@ with Gateway("http://localhost:8000") as gateway:
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from email.message import Message
-from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -20,24 +18,13 @@ from uuid import uuid4
 import httpx
 
 from client.answers import Accepted, Delivery, Details, Options, Secret, Status
-from client.calls import (
-    ANSWER_SECONDS,
-    CONNECT_SECONDS,
-    RETRY_SECONDS,
-    Away as Away,
-    Calls,
-    Refused as Refused,
-)
+from client.calls import RETRY_SECONDS, Away as Away, Refused as Refused
+from client.streaming import StreamingCalls
 
 FileFormat = Literal["csv", "json", "xlsx", "zip"]
 
-SILENCE_SECONDS = 40.0
-"""Progress is pinged every 15 s: a stream that is silent for longer is dead."""
-DOWNLOAD_SECONDS_MAX = 600.0
-CHUNK_BYTES = 1 << 18
 
-
-class Gateway(Calls):
+class Gateway(StreamingCalls):
     """One gateway, as one account; raises Refused and Away.
 
     patience_seconds: how long a gateway that has answered before may be away, while it restarts.
@@ -67,7 +54,8 @@ class Gateway(Calls):
         yield status
         while not status.has_ended:
             with suppress(httpx.TransportError):
-                for news in self._stream(request_id):
+                for data in self._news(f"/api/status/{quote(request_id, safe='')}/events"):
+                    news = Status.model_validate_json(data)
                     if news != status:
                         status = news
                         yield status
@@ -85,12 +73,8 @@ class Gateway(Calls):
 
         The first call has the file written, which takes a while for many images: waits up to ten minutes.
         """
-        deadline = time.monotonic() + DOWNLOAD_SECONDS_MAX
-        while (path := self._download(request_id, format, into)) is None:
-            if time.monotonic() > deadline:
-                raise Away(f"The {format} file was not written within {DOWNLOAD_SECONDS_MAX:.0f} s.")
-            time.sleep(RETRY_SECONDS)
-        return path
+        path = f"/api/download/{quote(request_id, safe='')}"
+        return self._save(path, {"format": format}, into, otherwise=f"results.{format}")
 
     def retry(self, request_id: str) -> Accepted:
         """Run the failed images again."""
@@ -109,35 +93,3 @@ class Gateway(Calls):
     def resend(self, request_id: str) -> str:
         """Send a request's webhook again; gives the id of the new delivery."""
         return str(self._post(f"/api/webhooks/{quote(request_id, safe='')}/resend").json()["delivery_id"])
-
-    def _stream(self, request_id: str) -> Iterator[Status]:
-        path = f"/api/status/{quote(request_id, safe='')}/events"
-        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
-        with self._http.stream("GET", path, timeout=timeout) as response:
-            for line in response.iter_lines() if response.status_code == HTTPStatus.OK else ():
-                if line.startswith("data:"):
-                    yield Status.model_validate_json(line.removeprefix("data:"))
-
-    def _download(self, request_id: str, format: FileFormat, into: Path) -> Path | None:
-        request = self._http.build_request(
-            "GET", f"/api/download/{quote(request_id, safe='')}", params={"format": format}
-        )
-        response = self._patiently(lambda: self._http.send(request, stream=True))
-        try:
-            if response.status_code == HTTPStatus.ACCEPTED:
-                return None
-            path = into / _file_name(response, f"results.{format}") if into.is_dir() else into
-            part = path.with_name(f".{path.name}.part")
-            with part.open("wb") as file:
-                for chunk in response.iter_bytes(CHUNK_BYTES):
-                    file.write(chunk)
-            return part.replace(path)
-        finally:
-            response.close()
-
-
-def _file_name(response: httpx.Response, otherwise: str) -> str:
-    """The name that the gateway gives a file, without any folder."""
-    header = Message()
-    header["Content-Disposition"] = response.headers.get("content-disposition", "")
-    return Path(header.get_filename() or otherwise).name or otherwise

@@ -3,17 +3,36 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from client.answers import Status
+from client.answers import ImageCounts
 
 LINE_SECONDS = 5.0
 LINES_MAX = 5
 """A fast job says this many lines at most on its way."""
 
-Show = Callable[[Status], None]
+
+class News(Protocol):
+    """Where something is that consists of images."""
+
+    @property
+    def status(self) -> str:
+        """One word."""
+
+    @property
+    def images(self) -> ImageCounts:
+        """How many images are in which state."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen by itself."""
+
+
+Told = TypeVar("Told", bound=News)
+Show = Callable[[News], None]
 
 
 class Speed:
@@ -22,13 +41,13 @@ class Speed:
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
 
-    def after(self, status: Status, now: float) -> float:
+    def after(self, status: News, now: float) -> float:
         """The speed with this news; now in seconds."""
         started, ended = self._first = self._first or (now, status.images.ended)
         return (status.images.ended - ended) / (now - started) if now > started else 0.0
 
 
-def follow(news: Iterable[Status], console: Console) -> Status:
+def follow(news: Iterable[Told], console: Console) -> Told:
     """Show news until there is none any more; gives the last."""
     last = None
     with shown(console) as show:
@@ -60,7 +79,7 @@ def _bar(progress: Progress) -> Show:
     task = progress.add_task("pending", total=None, done=0, failed=0, speed=0.0)
     speed = Speed()
 
-    def show(status: Status) -> None:
+    def show(status: News) -> None:
         progress.update(
             task,
             description=status.status,
@@ -77,7 +96,7 @@ def _bar(progress: Progress) -> Show:
 def _lines(console: Console) -> Show:
     speed, said_at, said = Speed(), 0.0, -1
 
-    def show(status: Status) -> None:
+    def show(status: News) -> None:
         nonlocal said_at, said
         now, images = time.monotonic(), status.images
         per_second, step = speed.after(status, now), images.total / LINES_MAX

@@ -3,12 +3,15 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
 from client.answers import Accepted, Delivery, Options, Status
+from client.batch_answers import BatchOptions, Created
+from client.batches import Batches
 from client.gateway import FileFormat, Gateway
 from deploy.local.identity import wait_until
 
@@ -28,28 +31,46 @@ class Submitted:
 
 def submit(gateway: Gateway, csv: Path, options: Options, *, again: bool = False) -> Submitted:
     """Upload a file; within a day the same file with the same options finds its request again, unless `again`."""
-    key = f"submit-{uuid4()}" if again else key_of(csv, options)
+    key = f"submit-{uuid4()}" if again else f"submit-{digest_of(csv, options.fields())}"
     started = time.monotonic()
     accepted = gateway.upload(csv, options, idempotency_key=key)
     took_seconds = time.monotonic() - started
     status = gateway.status(accepted.request_id)
-    return Submitted(accepted, status, was_there=_is_older(status, accepted, took_seconds))
+    return Submitted(accepted, status, was_there=is_older(status.created_at, accepted.answered_at, took_seconds))
 
 
-def key_of(csv: Path, options: Options) -> str:
-    """An Idempotency-Key that stands for a file's name and content, and the options."""
-    digest = hashlib.sha256(json.dumps([csv.name, options.fields()], sort_keys=True).encode())
+@dataclass(frozen=True)
+class Analyzed:
+    """A batch, and whether it is one that was made by the same command before."""
+
+    created: Created
+    was_there: bool
+
+
+def analyze(gateway: Batches, csv: Path, options: BatchOptions, *, again: bool = False) -> Analyzed:
+    """Make a batch of a file; within a day the same file with the same options finds its batch, unless `again`."""
+    key = f"analyze-{uuid4()}" if again else f"analyze-{digest_of(csv, options.fields())}"
+    started = time.monotonic()
+    created = gateway.create(csv, options, idempotency_key=key)
+    took_seconds = time.monotonic() - started
+    created_at = gateway.batch(created.batch_id).created_at
+    return Analyzed(created, was_there=is_older(created_at, created.answered_at, took_seconds))
+
+
+def digest_of(csv: Path, fields: Mapping[str, str]) -> str:
+    """What stands for a file's name and content and the fields sent with it, in an Idempotency-Key."""
+    digest = hashlib.sha256(json.dumps([csv.name, fields], sort_keys=True).encode())
     with csv.open("rb") as file:
         content = hashlib.file_digest(file, "sha256")
     digest.update(content.digest())
-    return f"submit-{digest.hexdigest()}"
+    return digest.hexdigest()
 
 
-def _is_older(status: Status, accepted: Accepted, took_seconds: float) -> bool:
-    """Whether the request was made before it was asked for just now, all by the gateway's own clock."""
-    if accepted.answered_at is None:
+def is_older(created_at: datetime, answered_at: datetime | None, took_seconds: float) -> bool:
+    """Whether something was made before it was asked for just now, all by the gateway's own clock."""
+    if answered_at is None:
         return False
-    age_seconds = (accepted.answered_at - status.created_at).total_seconds()
+    age_seconds = (answered_at - created_at).total_seconds()
     return age_seconds > took_seconds + CLOCK_SECONDS
 
 

@@ -1,29 +1,33 @@
 """Dead letters as they lie in their queues: what each says of itself, taken and put back without a loss.
 
-A letter that is put back goes to the front, so that the order stays. The broker counts that; RabbitMQ 4 throws away
-what was put back twenty times. Long before, a copy goes to the queue's end instead.
+They are taken a portion at a time, each on a channel of its own: what a channel has not acked when it closes goes back
+to the front in its order (what is put back one by one does not). The broker counts that; RabbitMQ 4 throws away what
+was put back twenty times. Long before, a copy goes to the queue's end instead.
 """
 
 import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel
 from pamqp import commands as wire
 
+from shared.acknowledgement import Acknowledgement
+from shared.bus import Bus
 from shared.envelope import Enclosed, new_id, new_traceparent
 from shared.publishing import Publication
 from shared.topology import Subscription
 
 PUT_BACK_MAX = 10
-PUT_BACK_SECONDS_MAX = 0.5
-COUNTED_AGAIN_SECONDS = 0.01
+COUNTED_AGAIN_MAX, COUNTED_AGAIN_SECONDS = 50, 0.01
+ARRIVAL_SECONDS_MAX = 1
+ACKED_AT_ONCE, ACKED_SECONDS = 16, 0.01
 UNKNOWN = "unknown"
 COUNTED_BY_BROKER = "x-delivery-count"
 
@@ -77,55 +81,100 @@ class DeadLetter:
         count = _headers(self._properties).get(COUNTED_BY_BROKER, 0)
         return isinstance(count, int) and count >= PUT_BACK_MAX
 
-    @property
-    def kept(self) -> Self:
-        """The letter to be put back, without what that does not need: there may be very many."""
-        return self if self.is_worn else replace(self, body=b"")
+
+@dataclass(slots=True)
+class _Portion:
+    """Letters that were taken together; what is not removed goes back, in its order, when their channel closes."""
+
+    channel: Channel
+    closing: AsyncExitStack
+    left: int = 0
+    worn: dict[int, DeadLetter] = field(default_factory=dict)
+    acknowledgement: Acknowledgement = field(default_factory=Acknowledgement)
+
+    async def close(self) -> None:
+        for letter in self.worn.values():
+            await self.channel.basic_publish(
+                letter.body, routing_key=letter.subscription.dead_queue, properties=letter.copied, mandatory=True
+            )
+            await self.channel.basic_ack(letter.tag)
+        await self.closing.aclose()
 
 
 class DeadQueue:
-    """The dead letters of one subscription, on a channel of its own: what is taken is ours until that ends."""
+    """The dead letters of one subscription: what was taken and not removed goes back at the end."""
 
-    def __init__(self, channel: Channel, subscription: Subscription) -> None:
-        self._channel = channel
+    def __init__(self, bus: Bus, subscription: Subscription, channel: Channel) -> None:
+        self._bus = bus
         self._subscription = subscription
+        self._channel = channel
+        self._portions: list[_Portion] = []
 
     async def count(self) -> int:
         """How many lie there, those not counted that somebody has taken."""
         declared = await self._channel.queue_declare(self._subscription.dead_queue, passive=True)
         return declared.message_count or 0
 
-    async def take(self, limit: int) -> list[DeadLetter]:
-        """The first letters of the queue."""
-        found: list[DeadLetter] = []
-        while len(found) < limit:
-            message = await self._channel.basic_get(self._subscription.dead_queue)
-            if message.delivery_tag is None:
-                break
-            found.append(_letter(self._subscription, message))
-        return found
+    async def take(self, size: int) -> list[DeadLetter]:
+        """The next letters of the queue, fewer when no more come."""
+        portion = await self._open_portion()
+        arrived: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
+        found: list[DeliveredMessage] = []
+        await portion.channel.basic_qos(prefetch_count=size)
+        started = await portion.channel.basic_consume(self._subscription.dead_queue, arrived.put)
+        with suppress(TimeoutError):
+            while len(found) < size:
+                found.append(await asyncio.wait_for(arrived.get(), ARRIVAL_SECONDS_MAX))
+        await portion.channel.basic_cancel(started.consumer_tag or "")
+        found += [arrived.get_nowait() for _ in range(arrived.qsize())]
+        letters = [_letter(self._subscription, message) for message in found]
+        portion.left, portion.worn = len(letters), {letter.tag: letter for letter in letters if letter.is_worn}
+        return letters
 
-    async def remove(self, letter: DeadLetter) -> None:
-        """Be done with a letter."""
-        await self._channel.basic_ack(letter.tag, wait=False)
+    async def remove(self, letters: Sequence[DeadLetter]) -> None:
+        """Be done with letters of those that were taken last.
 
-    async def put_back(self, letters: Sequence[DeadLetter]) -> None:
-        """Leave letters where they were, in their order; returns when they can be taken again, or soon after."""
-        there = await self.count()
-        for letter in sorted(letters, key=lambda letter: letter.tag):
-            if letter.is_worn:
-                await self._append(letter)
-            else:
-                await self._channel.basic_nack(letter.tag, requeue=True)
-        deadline = time.monotonic() + PUT_BACK_SECONDS_MAX
-        while await self.count() < there + len(letters) and time.monotonic() < deadline:
-            await asyncio.sleep(COUNTED_AGAIN_SECONDS)
+        A quorum queue's channel holds back acks that come too fast, and drops them when it closes: they are paced.
+        """
+        portion = self._portions[-1]
+        together, singles = portion.acknowledgement.settle([letter.tag for letter in letters])
+        if together:
+            await portion.channel.basic_ack(together, multiple=True)
+        for start in range(0, len(singles), ACKED_AT_ONCE):
+            for tag in singles[start : start + ACKED_AT_ONCE]:
+                await portion.channel.basic_ack(tag, wait=False)
+            await asyncio.sleep(ACKED_SECONDS)
+        portion.left -= len(letters)
+        for letter in letters:
+            portion.worn.pop(letter.tag, None)
 
-    async def _append(self, letter: DeadLetter) -> None:
-        await self._channel.basic_publish(
-            letter.body, routing_key=self._subscription.dead_queue, properties=letter.copied, mandatory=True
-        )
-        await self.remove(letter)
+    async def put_back(self) -> None:
+        """Leave the others where they were, in their order; returns when they can be taken again, or soon after."""
+        for portion in self._portions:
+            there = await self.count()
+            await portion.close()
+            for _ in range(COUNTED_AGAIN_MAX):
+                if await self.count() >= there + portion.left:
+                    break
+                await asyncio.sleep(COUNTED_AGAIN_SECONDS)
+
+    async def _open_portion(self) -> _Portion:
+        if self._portions and not self._portions[-1].left:
+            await self._portions.pop().close()
+        closing = AsyncExitStack()
+        self._portions.append(_Portion(await closing.enter_async_context(self._bus.channel()), closing))
+        return self._portions[-1]
+
+
+@asynccontextmanager
+async def open_dead_queue(bus: Bus, subscription: Subscription) -> AsyncIterator[DeadQueue]:
+    """Take dead letters for a while. Raises Closed."""
+    async with bus.channel() as channel:
+        queue = DeadQueue(bus, subscription, channel)
+        try:
+            yield queue
+        finally:
+            await queue.put_back()
 
 
 def _letter(subscription: Subscription, message: DeliveredMessage) -> DeadLetter:

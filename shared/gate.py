@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -142,7 +143,12 @@ def gave_up_on_image(stage: str, event: Event, problem: Problem, attempts: int) 
     if problem.problem == CANCELLED:
         return Outcome(emit=[_cancelled(event)])
     failed = ImageFailed.following(
-        event, stage=stage, problem=problem.problem, detail=problem.detail, attempts=attempts
+        event,
+        stage=stage,
+        problem=problem.problem,
+        detail=problem.detail,
+        attempts=attempts,
+        ended_at=datetime.now(UTC),
     )
     return Outcome(emit=[failed])
 

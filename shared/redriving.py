@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.bus import Bus
-from shared.dead_letters import DeadLetter, DeadQueue
+from shared.dead_letters import DeadLetter, DeadQueue, open_dead_queue
 from shared.topology import DEAD, Subscription, subscriptions
 
-TAKEN_AT_ONCE = 100
+TAKEN_AT_ONCE = 500
 REDRIVE_SECONDS_MAX = 25
 NOT_CONFIRMED = "the broker did not confirm it"
 
@@ -52,11 +52,9 @@ async def look(bus: Bus, queues: Sequence[Subscription], limit: int) -> list[Dea
     """The first dead letters of these queues, at most `limit`; they stay where they are. Raises Closed."""
     found: list[DeadLetter] = []
     for subscription in queues:
-        async with bus.channel() as channel:
-            queue = DeadQueue(channel, subscription)
-            taken = await queue.take(limit - len(found))
-            await queue.put_back(taken)
-        found += taken
+        async with open_dead_queue(bus, subscription) as queue:
+            if size := min(await queue.count(), limit - len(found)):
+                found += await queue.take(size)
     return found
 
 
@@ -70,8 +68,8 @@ async def redrive(
     tally = Redriven()
     round_ = _Round(bus, judge, problem, letters_max, time.monotonic() + REDRIVE_SECONDS_MAX, tally)
     for subscription in queues:
-        async with bus.channel() as channel:
-            await round_.go_through(DeadQueue(channel, subscription))
+        async with open_dead_queue(bus, subscription) as queue:
+            await round_.go_through(queue)
     return tally
 
 
@@ -86,15 +84,12 @@ class _Round:
 
     async def go_through(self, queue: DeadQueue) -> None:
         """One queue: as many letters as lay there at the start."""
-        found = await queue.count()
-        left, removed, kept = found, 0, list[DeadLetter]()
+        found = left = await queue.count()
+        removed = 0
         while (size := self._room(left)) > 0:
             taken = await queue.take(size)
-            staying = await self._decide(queue, taken)
-            kept += [letter.kept for letter in staying]
-            removed += len(taken) - len(staying)
+            removed += await self._decide(queue, taken)
             left = left - size if len(taken) == size else 0
-        await queue.put_back(kept)
         self.tally.remaining += max(found - removed, 0)
 
     def _room(self, left: int) -> int:
@@ -102,23 +97,17 @@ class _Round:
             return 0
         return min(left, TAKEN_AT_ONCE, self.letters_max - self.tally.by_queue.total())
 
-    async def _decide(self, queue: DeadQueue, taken: Sequence[DeadLetter]) -> list[DeadLetter]:
-        """Send back and settle what is to be; returns what stays."""
-        matching = [letter for letter in taken if self._is_meant(letter)]
-        judged = list(zip(matching, await self.judge(matching), strict=True))
+    async def _decide(self, queue: DeadQueue, taken: Sequence[DeadLetter]) -> int:
+        """Send back and settle what is to be; returns how many are gone by that."""
+        meant = [letter for letter in taken if self.problem in (None, letter.problem)]
+        judged = list(zip(meant, await self.judge(meant), strict=True))
         faults = await self._send([letter for letter, verdict in judged if verdict.fate == "back"])
-        staying = [letter for letter in taken if not self._is_meant(letter)]
-        for letter, verdict in judged:
-            final = Verdict("stays", NOT_CONFIRMED) if letter.tag in faults else verdict
-            self._note(letter, final)
-            if final.fate == "stays":
-                staying.append(letter)
-            else:
-                await queue.remove(letter)
-        return staying
-
-    def _is_meant(self, letter: DeadLetter) -> bool:
-        return self.problem in (None, letter.problem)
+        final = [(each, Verdict("stays", NOT_CONFIRMED) if each.tag in faults else verdict) for each, verdict in judged]
+        gone = [letter for letter, verdict in final if verdict.fate != "stays"]
+        await queue.remove(gone)
+        for letter, verdict in final:
+            self._note(letter, verdict)
+        return len(gone)
 
     async def _send(self, letters: Sequence[DeadLetter]) -> set[int]:
         """Publish letters to their queues; returns the tags of those that may not have come there."""

@@ -18,6 +18,8 @@ class ReportSection(Fact):
     name: str
     status: str
     results: int = Field(description="results that the batch had; the report waits until they are all here")
+    run: int = 1
+    run_results: int = Field(0, description="of those, results of `run` or a later one; the report waits for them too")
     created_at: datetime
     started_at: datetime | None = None
 

@@ -27,6 +27,10 @@ class Provider(Protocol):
     name: str
     model: str
 
+    def admit(self) -> None:
+        """Raise what `analyze` would, where it is known beforehand; call it before a JPEG is made in vain."""
+        ...
+
     async def analyze(self, jpeg: bytes) -> Analyzed:
         """Analyse an upright JPEG of at most 2,048 pixels a side.
 

@@ -1,25 +1,30 @@
-"""Asks the database for many renditions at once: handlers that ask within a moment share one query."""
+"""Asks the database for much at once: handlers that ask within a moment share one query."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
-from services.enhancer import store
 from shared.db import Database
-from shared.facts import Blob
+from shared.outcome import Connection
 
 MOMENT_SECONDS = 0.002
 
+Key = TypeVar("Key")
+Found = TypeVar("Found")
+Find = Callable[[Connection, Sequence[Key]], Awaitable[dict[Key, Found]]]
 
-class Made:
-    """What was made already."""
 
-    def __init__(self, database: Database) -> None:
+class Made(Generic[Key, Found]):
+    """What was made already; `find` is the query."""
+
+    def __init__(self, database: Database, find: Find[Key, Found]) -> None:
         self._database = database
-        self._asked: dict[tuple[str, str], asyncio.Future[Blob | None]] = {}
+        self._find = find
+        self._asked: dict[Key, asyncio.Future[Found | None]] = {}
         self._asking: asyncio.Task[None] | None = None
 
-    async def find(self, source_digest: str, fingerprint: str) -> Blob | None:
-        """The rendition of a source by a recipe, if there is one."""
-        key = (source_digest, fingerprint)
+    async def find(self, key: Key) -> Found | None:
+        """What was made under this key, if anything was."""
         if key not in self._asked:
             self._asked[key] = asyncio.get_running_loop().create_future()
         answer = self._asked[key]
@@ -32,7 +37,7 @@ class Made:
         asked, self._asked, self._asking = self._asked, {}, None
         try:
             async with self._database.connection() as connection:
-                found = await store.find_renditions(connection, list(asked))
+                found = await self._find(connection, list(asked))
         except Exception as error:
             for answer in asked.values():
                 answer.set_exception(error)

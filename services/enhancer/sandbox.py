@@ -11,18 +11,20 @@ refusing it, and 0.7-1.0 ms from call to answer when idle.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 
 from services.enhancer.confinement import SandboxLimits
 from services.enhancer.domain import plan_rendition
 from services.enhancer.worker_process import WorkerDied, WorkerProcess
 from shared.errors import Permanent, Problem, Transient
+from shared.facts import Analysis
 
 log = structlog.get_logger()
 
@@ -49,17 +51,27 @@ class Sandbox:
 
     def __init__(self, limits: SandboxLimits) -> None:
         self._limits = limits
-        self._free: asyncio.Queue[WorkerProcess | Problem] = asyncio.Queue()
+        # A place without a worker is None. Last in, first out: what is not needed is not started.
+        self._free: asyncio.LifoQueue[WorkerProcess | Problem | None] = asyncio.LifoQueue()
         self._alive: set[WorkerProcess] = set()
         self._changes: set[asyncio.Task[None]] = set()
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, workers: int, limits: SandboxLimits | None = None) -> AsyncIterator["Sandbox"]:
-        """Start `workers` processes and end them on leaving; WorkerDied, OSError or TimeoutError when none starts."""
+    async def open(
+        cls, workers: int, limits: SandboxLimits | None = None, *, when_needed: bool = False
+    ) -> AsyncIterator["Sandbox"]:
+        """Start `workers` processes, or as many as are `when_needed`, and end them on leaving.
+
+        WorkerDied, OSError or TimeoutError when one does not start.
+        """
         sandbox = cls(limits or SandboxLimits())
         try:
-            await asyncio.gather(*(sandbox._add() for _ in range(workers)))
+            if when_needed:
+                for _ in range(workers):
+                    sandbox._free.put_nowait(None)
+            else:
+                await asyncio.gather(*(sandbox._add() for _ in range(workers)))
             yield sandbox
         finally:
             await sandbox._close()
@@ -80,6 +92,15 @@ class Sandbox:
         with _absent_on_failure(output):
             return _rendered(await self._ask(request))
 
+    async def read(self, source: Path, recipe: Mapping[str, Any]) -> Analysis:
+        """What the picture in the file `source` shows, by a recipe to analyse it; raises as `render` does."""
+        answer = await self._ask(_request(source, None, recipe))
+        _raise_problem(answer)
+        try:
+            return Analysis.model_validate(answer.get("analysis"))
+        except ValidationError as error:
+            raise Permanent("decode_failed", "The worker stopped making sense at this picture.") from error
+
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Have a free worker answer; whatever happens, a worker takes its place again."""
         worker = await self._take()
@@ -88,7 +109,7 @@ class Sandbox:
                 answer = await worker.ask(request)
         except TimeoutError as error:
             await self._replace(worker)
-            raise Permanent("decode_timeout", f"Not rendered within {self._limits.seconds:g} seconds.") from error
+            raise Permanent("decode_timeout", f"Not done within {self._limits.seconds:g} seconds.") from error
         except WorkerDied as error:
             raise await self._replace(worker) from error
         except BaseException:
@@ -101,6 +122,9 @@ class Sandbox:
         """Wait for a free worker that lives; Transient when none can be started."""
         while True:
             worker = await self._free.get()
+            if worker is None:
+                await asyncio.shield(self._in_background(self._add_or_tell()))
+                continue
             if isinstance(worker, Problem):
                 self._in_background(self._add_or_tell())
                 raise worker
@@ -138,10 +162,11 @@ class Sandbox:
             log.error("worker_not_started", error=repr(error))
             self._free.put_nowait(Transient("internal_error", "No image worker could be started."))
 
-    def _in_background(self, change: Any) -> None:
-        task = asyncio.ensure_future(change)
+    def _in_background(self, change: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(change)
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
+        return task
 
     async def _close(self) -> None:
         for task in (changes := list(self._changes)):
@@ -151,14 +176,10 @@ class Sandbox:
         self._alive.clear()
 
 
-def _request(source: Path, output: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
+def _request(source: Path, output: Path | None, recipe: Mapping[str, Any]) -> dict[str, Any]:
     operation, params = plan_rendition(recipe)
-    return {
-        "operation": operation,
-        "params": params,
-        "source": str(source.absolute()),
-        "output": str(output.absolute()),
-    }
+    request = {"operation": operation, "params": params, "source": str(source.absolute())}
+    return request if output is None else {**request, "output": str(output.absolute())}
 
 
 @contextmanager
@@ -170,9 +191,13 @@ def _absent_on_failure(output: Path) -> Iterator[None]:
         raise
 
 
-def _rendered(answer: dict[str, Any]) -> Rendered:
-    """Read an answer; its problem is raised."""
+def _raise_problem(answer: dict[str, Any]) -> None:
     if "problem" in answer:
         kind = Transient if answer.get("transient") else Permanent
         raise kind(str(answer["problem"]), str(answer.get("detail", "")))
+
+
+def _rendered(answer: dict[str, Any]) -> Rendered:
+    """Read an answer; its problem is raised."""
+    _raise_problem(answer)
     return Rendered(**{field.name: answer[field.name] for field in fields(Rendered)})

@@ -18,6 +18,7 @@ LETTERS_MIN = 2
 TRADE_FACTOR = 1.5  # how much larger a line counts that names a trade
 TRADE_HEIGHT_MIN = 0.03  # of the picture's shorter side
 SIGN_HEIGHT_MIN, SIGN_WIDTH_MIN = 0.06, 0.2  # of the picture's shorter side, and of its width
+SIGN_CHARACTERS_MIN = 3
 SIGN_LINES_MAX = 25  # more is a page
 SIGN_STANDS_OUT = 1.4  # times the height of the lines about it
 SIGN_BOTTOM_MAX = 0.75  # of the picture's height: signs hang above what they are signs of
@@ -101,6 +102,7 @@ def looks_like_a_shop_front(lines: Sequence[Line], image_width: int, image_heigh
     usual = statistics.median(line.height for line in legible)
     return any(
         _may_be_a_name(line)
+        and len(line.text) >= SIGN_CHARACTERS_MIN
         and line.height >= SIGN_HEIGHT_MIN * shorter
         and line.width >= SIGN_WIDTH_MIN * image_width
         and line.top + line.height / 2 <= SIGN_BOTTOM_MAX * image_height

@@ -18,6 +18,7 @@ from shared.errors import DarkroomError, Permanent, Problem, Transient
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 LAST_WORDS_BYTES = 4_096
+ANSWER_BYTES_MAX = 1 << 20
 # Nothing of the parent's environment: it holds keys and passwords.
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -27,6 +28,8 @@ ENVIRONMENT = {
     "VIPS_CONCURRENCY": "1",
     "VIPS_WARNING": "0",
     "MALLOC_ARENA_MAX": "2",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
 }
 
 
@@ -53,6 +56,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
+                limit=ANSWER_BYTES_MAX,
                 cwd=ROOT,
                 env=ENVIRONMENT,
             )

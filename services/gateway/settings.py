@@ -17,6 +17,7 @@ class Settings(SharedSettings):
 
     REPORTED = ("dispatch_images_max", "dispatch_job_images_max", "requests_per_hour")
 
+    rabbitmq_management_url: str = Field("", description="of the broker's management API; empty: it is not asked")
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     gateway_published_host: str = Field("", description="the address others reach it at, where that is not the host")
@@ -51,6 +52,8 @@ class Settings(SharedSettings):
         validation_alias=AliasChoices("DARKROOM_WEBHOOK_URL", "WEBHOOK_URL"),
     )
     download_wait_seconds: float = 25
+    export_wait_seconds: float = Field(100, gt=0, description="for a report of batches; then 202")
+    export_rows_max: int = Field(1_000_000, ge=1, description="of a report of batches")
     dispatch_job_images_min: int = Field(128, description="in flight per job, however slow it goes")
     dispatch_job_images_max: int = 1024
     dispatch_images_max: int = Field(2048, description="in flight in all")

@@ -9,6 +9,7 @@ from shared.events import (
     AuditRequested,
     Event,
     GrantRequested,
+    ImageAnalyzed,
     ImageCancelled,
     ImageEnhanced,
     ImageFailed,
@@ -54,6 +55,12 @@ async def on_image_enhanced(event: ImageEnhanced, ports: Ports) -> Outcome:
     return Outcome(record=[*domain.settle_image(event, "succeeded", ports.terms), usage])
 
 
+async def on_image_analyzed(event: ImageAnalyzed, ports: Ports) -> Outcome:
+    """Capture the image's price; an analysis is no file."""
+    usage = Usage(event.account_id, images_succeeded=1, source_bytes=event.original.size_bytes)
+    return Outcome(record=[*domain.settle_image(event, "succeeded", ports.terms), usage])
+
+
 async def on_image_failed(event: ImageFailed, ports: Ports) -> Outcome:
     """Void the image's price."""
     usage = Usage(event.account_id, images_failed=1)
@@ -77,6 +84,7 @@ HANDLERS: dict[type[Event], Handler] = {
     AuditRequested: on_audit_requested,
     JobSubmitted: on_job_submitted,
     ImageEnhanced: on_image_enhanced,
+    ImageAnalyzed: on_image_analyzed,
     ImageFailed: on_image_failed,
     ImageCancelled: on_image_cancelled,
 }

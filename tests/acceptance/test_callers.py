@@ -121,9 +121,12 @@ async def test_an_unknown_path_is_unknown_in_its_doors_words(
         ("GET", "/api/upload", "POST", "detail"),
         ("DELETE", "/api/status/01a1fc40-a233-74a1-9e9b-61c09a16c5cf", "GET", "detail"),
         ("PUT", "/api/admin/accounts/local", "GET", "title"),
+        ("PUT", "/api/albums/album-1", "DELETE, GET, PATCH", "error"),
+        ("PUT", "/api/images/enhance", "POST", "error"),
+        ("PATCH", "/api/admin/accounts", "GET, POST", "title"),
     ],
 )
-async def test_a_wrong_method_is_told_the_right_one(
+async def test_a_wrong_method_is_told_the_right_ones(
     client: httpx.AsyncClient, method: str, path: str, allowed: str, name: str
 ) -> None:
     answer = await client.request(method, path)

@@ -12,7 +12,7 @@ from shared.bus import Bus, Closed
 from shared.db import MIGRATIONS, Database, migrate
 from shared.dead_letters import PUT_BACK_MAX, DeadLetter
 from shared.publishing import Publication
-from shared.redriving import Redriven, Verdict, look, named, redrive
+from shared.redriving import TAKEN_AT_ONCE, Redriven, Verdict, look, named, redrive
 from tests.eventually import eventually
 from tests.small_service import EFFECTS, HEARD, Trouble, effects, paused, running
 
@@ -79,8 +79,8 @@ async def until_had_effect(database: Database, jobs: Sequence[UUID]) -> None:
 
 async def dead_jobs(bus: Bus, count: int) -> list[UUID]:
     """The jobs of so many new dead letters, in the order in which they lie there."""
-    for _ in range(count):
-        await bus.publish([Publication(paused()[1], HEARD.queue)])
+    for start in range(0, count, 50):
+        await bus.publish([Publication(paused()[1], HEARD.queue) for _ in range(start, min(start + 50, count))])
     await until_dead(bus, count)
     return [UUID(letter.job_id) for letter in await look(bus, [HEARD], count)]
 
@@ -246,30 +246,31 @@ async def test_what_is_no_event_can_be_put_back_and_is_parked_again(bus: Bus, am
 async def test_a_redrive_that_is_cut_off_loses_nothing_and_does_nothing_twice(
     bus: Bus, database: Database, trouble: Trouble
 ) -> None:
-    jobs = await dead_jobs(bus, MANY)
+    jobs = await dead_jobs(bus, 3 * TAKEN_AT_ONCE)
     trouble.everything = ""
     judged = 0
 
     async def judge_and_cut(letters: Sequence[DeadLetter]) -> list[Verdict]:
         nonlocal judged
         judged += len(letters)
-        if judged == 2 * len(letters):
+        if judged == 2 * TAKEN_AT_ONCE:
             await bus.publish([letter.publication for letter in letters])  # then it is killed
             await bus.close()
         return [BACK] * len(letters)
 
     with pytest.raises(Closed):
-        await redrive(bus, [HEARD], judge_and_cut, problem=None, letters_max=MANY)
-    await eventually(lambda: redrive_when_open(bus), 20)
+        await redrive(bus, [HEARD], judge_and_cut, problem=None, letters_max=len(jobs))
+    await eventually(lambda: until_none_is_left(bus), 20)
     await until_had_effect(database, jobs)
     await until_empty(bus)
     await until_had_effect(database, jobs)
 
 
-async def redrive_when_open(bus: Bus) -> None:
-    """Redrive as soon as there is a connection again."""
+async def until_none_is_left(bus: Bus) -> None:
+    """Redrive as soon as there is a connection again; the broker gives back what was held on the old one by and by."""
     try:
         await redriven(bus)
+        assert await lying(bus) == 0
     except Closed as error:
         raise AssertionError("not connected yet") from error
 

@@ -35,7 +35,9 @@ async def test_a_word_about_a_job_is_remembered_with_its_version(event_type: str
     event = SAMPLES_BY_TYPE[event_type][0].event
     assert isinstance(event, JobControl)
     outcome = await HANDLERS[type(event)](event, Gated())
-    assert outcome.record == [Control(event.job_id, state, event.version)]
+    (control,) = outcome.record
+    assert isinstance(control, Control)
+    assert (control.job_id, control.state, control.version) == (event.job_id, state, event.version)
     assert outcome.emit == ()
 
 

@@ -31,10 +31,16 @@ from services.gateway.api.batches import (
     bulk,
     control,
     creation,
+    data,
+    export_views,
+    exports,
+    operations,
+    results,
     retrying,
     status,
     stream,
     web,
+    web_exports,
 )
 from services.gateway.api.limits import BodyBytes, BodyLimit, SameSite
 from services.gateway.api.problems import ANSWERS
@@ -65,8 +71,9 @@ problem details.
 MODULES = (
     *(products, product_status, product_files, webhooks),
     *(albums, album_images, uploads, batch_uploads, images, enhancements, album_jobs, album_job_stream, tokens),
+    *(control, retrying, bulk, admin_batches, operations),
     *(creation, batches, status, analytics, stream, web),
-    *(control, retrying, bulk, admin_batches),
+    *(results, data, exports, export_views, web_exports),
     *(admin, ledger, health),
 )
 JSON_BYTES_MAX = 1_000_000
@@ -83,6 +90,7 @@ def create_app(ports: Ports) -> FastAPI:
     app = FastAPI(title="Darkroom", version=Checks.version, description=DESCRIPTION, lifespan=lifespan)
     app.state.ports = ports
     app.state.streams = Streams(ports.settings.streams_max)
+    app.state.routes = [route for module in MODULES for route in module.router.routes]
     for module in MODULES:
         app.include_router(module.router)
     for error, answer in ANSWERS.items():
@@ -100,6 +108,8 @@ def body_bytes(settings: Settings) -> BodyBytes:
         at={
             "/api/images/upload": settings.source_bytes_max + FORM_BYTES,
             "/api/images/batch-upload": settings.batch_bytes_max + FORM_BYTES,
+            "/api/v1/export/filtered": JSON_BYTES_MAX,
+            "/api/v1/export/batches/multiple": JSON_BYTES_MAX,
         },
         albums=JSON_BYTES_MAX,
         elsewhere=settings.upload_bytes_max,

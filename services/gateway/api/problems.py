@@ -1,6 +1,7 @@
 """Error answers: each door's own shape (envelopes.py), RFC 9457 problem details where no other system's is kept."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
@@ -11,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from services.gateway.api.envelopes import error_at, is_albums, is_batches, is_own, problem
+from services.gateway.api.methods import allowed_methods
 from services.gateway.api.rate_headers import noted_headers
 from services.gateway.idempotency import KeyReused, StillRunning
 from shared.db import Unavailable
@@ -50,6 +52,12 @@ class RowFault(BaseModel):
     hint: str | None = None
 
 
+class Malformed(BaseModel):
+    """The products door's 422: a sentence, or the framework's list of fields with what is wrong with each."""
+
+    detail: str | list[dict[str, Any]] = Field(examples=["This Idempotency-Key was used for a different request."])
+
+
 class UploadRefused(ErrorDetail):
     """Why an upload is refused; `errors` for what is in the file, `problem` and `reason` for what stands beside it."""
 
@@ -65,6 +73,12 @@ Responses = dict[int | str, dict[str, Any]]
 UNAUTHORIZED: Responses = {
     401: {"model": ErrorDetail, "description": "An API key is needed, or the one that came is wrong"},
     429: {"model": ErrorDetail, "description": "More than 1,000 requests within an hour; see Retry-After"},
+}
+MALFORMED: Responses = {
+    422: {
+        "model": Malformed,
+        "description": "A field is malformed, or the Idempotency-Key was used for a different request",
+    }
 }
 UNKNOWN: Responses = {**UNAUTHORIZED, 404: {"model": ErrorDetail, "description": "No such request"}}
 
@@ -110,7 +124,10 @@ async def answer_refused(request: Request, error: Exception) -> JSONResponse:
 async def answer_http(request: Request, error: Exception) -> JSONResponse:
     """An unknown path, a wrong method, a body that no parser takes."""
     assert isinstance(error, HTTPException)
-    return error_at(request.url.path, error.status_code, str(error.detail), error.headers)
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": allowed_methods(request.app.state.routes, request.scope)}
+    return error_at(request.url.path, error.status_code, str(error.detail), headers)
 
 
 async def answer_invalid(request: Request, error: Exception) -> Response:

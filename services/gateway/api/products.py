@@ -12,6 +12,7 @@ from services.gateway import control, idempotency
 from services.gateway.api.callers import AccountOf, PortsOf
 from services.gateway.api.jobs import find_product_job
 from services.gateway.api.problems import (
+    MALFORMED,
     UNAUTHORIZED,
     UNKNOWN,
     ErrorDetail,
@@ -75,6 +76,7 @@ async def welcome() -> dict[str, Any]:
         400: {"model": UploadRefused, "description": "The file or the webhook URL is refused; nothing is stored"},
         409: {"model": ErrorDetail, "description": "A request with this Idempotency-Key is still running"},
         413: {"model": ErrorDetail, "description": "The file is too large"},
+        **MALFORMED,
         503: {"model": ErrorDetail, "description": "The database is away"},
     },
 )
@@ -154,7 +156,7 @@ def _accepted(job: asyncpg.Record, message: str) -> dict[str, Any]:
     "/api/retry/{request_id}",
     summary="Run the failed images again",
     response_model=Accepted,
-    responses={**UNKNOWN, **conflict("Nothing failed, or it still runs")},
+    responses={**UNKNOWN, **MALFORMED, **conflict("Nothing failed, or it still runs")},
 )
 async def retry(
     request_id: str,
