@@ -7,6 +7,7 @@ import httpx
 from deploy.local.stack import Stack
 from tests.album_orders import new_album, post_enhance, until_over
 from tests.album_uploads import body_of, make_album, picture, upload_images
+from tests.batch_builders import batch_csv, create_batch, run_batch, told
 from tests.builders import Json, Site, images_of, product_csv, run
 from tests.callers import Caller, admin_client, new_caller, new_key
 
@@ -28,8 +29,9 @@ async def belongings_of_all(stack: Stack, site: Site) -> dict[str, Belongings]:
     """An account with everything, nobody (the account `local`), and the operator, who may name the account's."""
     async with await new_caller(stack, tokens=TOKENS) as account, admin_client(stack) as operator:
         ids = await ids_of_requests(account, site) | await ids_of_albums(account) | await ids_of_keys(operator, account)
+        ids |= await ids_of_batches(account, site)
         async with httpx.AsyncClient(base_url=stack.urls.gateway, timeout=40, trust_env=False) as nobody:
-            own = await ids_of_requests(nobody, site)
+            own = await ids_of_requests(nobody, site) | await ids_of_batches(nobody, site)
         return {
             "account": Belongings({"X-API-Key": account.key}, ids),
             "nobody": Belongings({}, own),
@@ -42,6 +44,15 @@ async def ids_of_requests(client: httpx.AsyncClient, site: Site) -> Ids:
     request_id = await run(client, product_csv([[site.photo(), f"{site.url}/missing.jpg"]]))
     found = [image["output_url"] for image in await images_of(client, request_id)]
     return {"request_id": (request_id,), "filename": tuple(url.rpartition("/")[2] for url in found if url)}
+
+
+async def ids_of_batches(client: httpx.AsyncClient, site: Site) -> Ids:
+    """A batch that has ended, one image of which failed, and two that wait to be started."""
+    ended = await run_batch(client, batch_csv([site.photo(), site.url + "/missing.jpg"]))
+    waiting = [await create_batch(client, batch_csv(site.photos(2)), auto_start="false") for _ in range(2)]
+    results = (await told(client, f"/batch/{ended}"))["recent_results"]
+    ids = (ended, *waiting)
+    return {"batch_id": ids, "batch_ids": ids, "result_id": tuple(str(result["result_id"]) for result in results)}
 
 
 async def ids_of_albums(client: httpx.AsyncClient) -> Ids:
@@ -79,4 +90,11 @@ def real_files(site: Site) -> dict[str, tuple[str, bytes, str]]:
     """A file for each form that takes one, by its path."""
     photo = ("photo.jpg", picture(), "image/jpeg")
     products = ("products.csv", product_csv([[site.photo()]]).encode(), "text/csv")
-    return {"/api/upload": products, "/api/images/upload": photo, "/api/images/batch-upload": photo}
+    urls = ("urls.csv", batch_csv([site.photo()]).encode(), "text/csv")
+    return {
+        "/api/upload": products,
+        "/api/images/upload": photo,
+        "/api/images/batch-upload": photo,
+        "/api/v1/batches": urls,
+        "/upload": urls,
+    }
