@@ -53,6 +53,7 @@ IMPATIENT = {
     "DARKROOM_IMAGE_UPLOAD_RATE": "0/60",
     "DARKROOM_VERSIONS_RATE": "0/60",
     "DARKROOM_DOWNLOAD_WAIT_SECONDS": "5",
+    "DARKROOM_EXPORT_WAIT_SECONDS": "5",
 }
 """No limits on how often one may call, and no long waits for files."""
 

@@ -142,6 +142,17 @@ async def test_after_a_further_run_the_newest_result_is_told(database, ports) ->
     assert found[numbered(5)[0]]["store_name"] == "Found"
 
 
+async def test_a_report_waits_for_results_that_replace_earlier_ones(database, ports) -> None:
+    job = await batch(database, ports)
+    again = job.section(results=6).model_copy(update={"run": 2, "run_results": 2})
+    asked = report(again, account_id=job.account_id)
+    await hear(database, ports, job.failed(0, run=2))
+    with pytest.raises(NotYet, match="1 results"):
+        await hear(database, ports, asked)
+    await hear(database, ports, job.analyzed(5, run=3, store_name="Found"))
+    assert len(await urls(database, ports, asked)) == 6
+
+
 async def test_a_report_shows_one_moment_also_while_results_change(database, ports) -> None:
     count = 2 * findings.PAGE_ROWS
     job = Job(images_total=count, kind="batch")
