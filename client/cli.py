@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from client.commands import accounts, batches, development, jobs, keys, stack, tokens, webhooks
+from client.commands import accounts, batches, development, jobs, keys, operations, stack, tokens, webhooks
 from shared.errors import DarkroomError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 WORK = "Work"
 CALLERS = "Accounts and tokens"
+OPERATIONS = "Operations"
 LOCAL = "The local stack"
 DEVELOPMENT = "Development"
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -31,6 +32,8 @@ app.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel=WORK)
 app.add_typer(accounts.accounts, name="accounts", rich_help_panel=CALLERS)
 app.add_typer(keys.keys, name="keys", rich_help_panel=CALLERS)
 app.add_typer(tokens.tokens, name="tokens", rich_help_panel=CALLERS)
+app.command(rich_help_panel=OPERATIONS)(operations.queues)
+app.command(rich_help_panel=OPERATIONS)(operations.redrive)
 app.command(rich_help_panel=LOCAL)(stack.up)
 app.command(rich_help_panel=LOCAL)(stack.down)
 app.command(rich_help_panel=LOCAL)(stack.status)

@@ -8,6 +8,7 @@ from client.admin import Admin
 from client.batches import Batches
 from client.calls import Calls
 from client.gateway import Gateway
+from client.operations import Operations
 from client.tokens import Tokens
 from deploy.local.stack import Stack
 from shared.errors import DarkroomError
@@ -39,6 +40,11 @@ Operated = TypeVar("Operated", bound=Calls)
 def open_admin(url: str | None = None, admin_key: str | None = None) -> Admin:
     """The gateway as in open_gateway, by this admin key; the local stack's own one needs none to be named."""
     return _open_operated(Admin, url, admin_key)
+
+
+def open_operations(url: str | None = None, admin_key: str | None = None) -> Operations:
+    """The same for its queues."""
+    return _open_operated(Operations, url, admin_key)
 
 
 def open_tokens(url: str | None = None, admin_key: str | None = None) -> Tokens:

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import aio_pika
-from aio_pika.abc import AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.channel import Channel
 
 from shared.declaration import declare_surely
@@ -29,6 +29,7 @@ STOP_SECONDS_MAX = 2
 WATCHDOG_SECONDS = 15
 RECONNECT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 30
+ASKED_AT_ONCE = 6
 PUBLISHING_CHANNELS = 2
 """One channel's process in the broker may wait for a slow queue while the other goes on."""
 
@@ -58,6 +59,7 @@ class Bus:
         self._turn = 0
         self._consumers: list[Consumer] = []
         self._lost = asyncio.Event()
+        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def is_open(self) -> bool:
@@ -101,23 +103,33 @@ class Bus:
             raise Closed("not connected")
         try:
             opened = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            channel = await opened.get_underlay_channel()
+            assert isinstance(channel, Channel)
             try:
-                channel = await opened.get_underlay_channel()
-                assert isinstance(channel, Channel)
                 yield channel
-            finally:
-                await asyncio.wait_for(opened.close(), STOP_SECONDS_MAX)
+            except asyncio.CancelledError:  # a broker that does not answer would not answer to this either
+                self._closing.add(closing := asyncio.create_task(_closed(opened)))
+                closing.add_done_callback(self._closing.discard)
+                raise
+            except BaseException:
+                await _closed(opened)
+                raise
+            await _closed(opened)
         except GONE as error:
             raise Closed(repr(error)) from error
 
     async def depths(self) -> dict[str, Depth]:
         """Every queue of every service and its dead letters, as they are now. Raises Closed."""
+        names = [name for each in subscriptions() for name in (each.queue, each.dead_queue)]
+        parts = await asyncio.gather(*(self._depths_of(names[start::ASKED_AT_ONCE]) for start in range(ASKED_AT_ONCE)))
+        return {name: depth for part in parts for name, depth in part.items()}
+
+    async def _depths_of(self, names: Sequence[str]) -> dict[str, Depth]:
         found: dict[str, Depth] = {}
         async with self.channel() as channel:
-            for subscription in subscriptions():
-                for name in (subscription.queue, subscription.dead_queue):
-                    declared = await channel.queue_declare(name, passive=True)
-                    found[name] = Depth(declared.message_count or 0, declared.consumer_count or 0)
+            for name in names:
+                declared = await channel.queue_declare(name, passive=True)
+                found[name] = Depth(declared.message_count or 0, declared.consumer_count or 0)
         return found
 
     async def stop_consuming(self) -> None:
@@ -193,3 +205,10 @@ class Bus:
 
     def _note_loss(self, *_: Any) -> None:
         self._lost.set()
+
+
+async def _closed(channel: AbstractChannel) -> None:
+    try:
+        await asyncio.wait_for(channel.close(), STOP_SECONDS_MAX)
+    except GONE:
+        log.debug("channel.close_failed")

@@ -20,7 +20,7 @@ from services.gateway.keyring import Keyring
 from services.gateway.live import Live
 from services.gateway.ports import Ports
 from services.gateway.settings import Settings
-from services.gateway.store import batches, chunks
+from services.gateway.store import batches, chunks, jobs
 from services.gateway.store.batches import NewBatch
 from services.gateway.store.images import ImageEnded
 from services.gateway.store.reports import ReportEnded
@@ -144,6 +144,21 @@ async def record(ports: Ports, job_id: UUID, seq: int, facts: dict[str, object],
         state = "succeeded" if result.success else "failed"
         ended = ImageEnded(job_id, image["image_id"], image["run"], state, problem=result.problem, result=result)
         await projection.record_images(connection, [ended])
+
+
+async def restart(ports: Ports, job_id: UUID, seq: int) -> None:
+    """A failed image of an ended batch runs again, in the next run."""
+    async with ports.database.transaction() as connection:
+        await connection.execute(
+            "UPDATE images SET run = run + 1, state = 'pending' WHERE job_id = $1 AND seq = $2", job_id, seq
+        )
+        await connection.execute(
+            "UPDATE chunks SET images_failed = images_failed - 1 WHERE job_id = $1 AND number = $2",
+            job_id,
+            seq // CHUNK_SIZE + 1,
+        )
+        await jobs.restart(connection, job_id, 1, 1)
+        await connection.execute("UPDATE jobs SET in_flight = 1, next_seq = images_total WHERE job_id = $1", job_id)
 
 
 async def requested(ports: Ports) -> list[ReportRequested]:

@@ -123,9 +123,10 @@ class Job:
         """The job is gone."""
         return JobDeleted(account_id=self.account_id, job_id=self.job_id)
 
-    def section(self, results: int | None = None) -> ReportSection:
+    def section(self, results: int | None = None, **facts: Any) -> ReportSection:
         """The job in a report, with as many results as it has images unless it is said."""
         return ReportSection(
+            **facts,
             job_id=self.job_id,
             name=self.name,
             status="completed",

@@ -31,6 +31,11 @@ def amqp_url(state: State) -> str:
     return f"amqp://{rabbitmq.USER}:{password}@{LOOPBACK}:{port}/{rabbitmq.VIRTUAL_HOST}"
 
 
+def management_url(state: State) -> str:
+    """The address of the broker's management page and API."""
+    return f"http://{LOOPBACK}:{state.ports['management']}"
+
+
 def gateway_url(state: State) -> str:
     """The address of the HTTP API and the dashboard."""
     return f"http://{LOOPBACK}:{state.ports['gateway']}"
@@ -55,8 +60,11 @@ def openings(state: State, user: Mapping[str, str]) -> str:
 
 def addresses(home: Home, state: State, service: str) -> dict[str, str]:
     """What belongs to this stack: another broker or database of the user's shell is not meant for it."""
-    own = {"DARKROOM_ADMIN_KEY_FILE": str(home.admin_key_file)} if service == "gateway" else {}
-    return own | {
+    own = {
+        "DARKROOM_ADMIN_KEY_FILE": str(home.admin_key_file),
+        "DARKROOM_RABBITMQ_MANAGEMENT_URL": management_url(state),
+    }
+    return (own if service == "gateway" else {}) | {
         "DARKROOM_HOME": str(home.folder),
         "DARKROOM_AMQP_URL": amqp_url(state),
         "DARKROOM_POSTGRES_URL": postgres.url(state, service),

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.local import postgres, rabbitmq, services
-from deploy.local.ports import LOOPBACK
 from deploy.local.state import DEMO_SERVERS, SERVICES, Home, State
 
 
@@ -28,7 +27,7 @@ class Urls:
         return cls(
             gateway=services.gateway_url(state),
             amqp=services.amqp_url(state),
-            management=f"http://{LOOPBACK}:{state.ports['management']}",
+            management=services.management_url(state),
             management_user=rabbitmq.USER,
             management_password=state.secrets["broker"],
             postgres={service: postgres.url(state, service) for service in SERVICES},

@@ -1,4 +1,4 @@
-"""enhancer: makes renditions of fetched images, in worker processes that a bad image can't harm."""
+"""enhancer: makes renditions of fetched images, or analyses them, in worker processes that a bad image can't harm."""
 
 from pathlib import Path
 

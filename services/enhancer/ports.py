@@ -8,6 +8,7 @@ from services.enhancer import store
 from services.enhancer.analysis import Analyzed, Provider
 from services.enhancer.confinement import SandboxLimits
 from services.enhancer.made import Made
+from services.enhancer.providers import open_providers
 from services.enhancer.sandbox import Sandbox
 from services.enhancer.settings import Settings
 from services.enhancer.sharing import Sharing
@@ -42,10 +43,11 @@ class Ports:
 
 @asynccontextmanager
 async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
-    """Start the workers, end them at the end."""
+    """Start the workers, end them at the end; those that read start when they are needed."""
     async with (
         Sandbox.open(settings.enhance_workers, _rendering(settings)) as sandbox,
         Sandbox.open(settings.analyze_workers, _reading(settings), when_needed=True) as readers,
+        open_providers(core, settings) as providers,
     ):
         yield Ports(
             database=core.database,
@@ -57,7 +59,7 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
             analyzed=Made(core.database, store.find_analyses),
             sharing=Sharing(settings.concurrency),
             readers=readers,
-            providers={},
+            providers=providers,
         )
 
 

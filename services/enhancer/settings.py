@@ -1,6 +1,7 @@
 """The enhancer's knobs."""
 
 import os
+import re
 from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
@@ -14,7 +15,9 @@ class Settings(SharedSettings):
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore")
 
-    REPORTED = ("enhance_workers", "concurrency", "enhance_seconds_max")
+    REPORTED = (
+        "enhance_workers", "concurrency", "enhance_seconds_max", "analyzer", "analyze_workers", "api_keys_count",
+    )  # fmt: skip
 
     enhance_workers: int = Field(default_factory=lambda: os.cpu_count() or 2)
     enhance_concurrency: int = Field(0, description="images taken from the broker at once; 0: 48 per worker")
@@ -35,6 +38,12 @@ class Settings(SharedSettings):
     def concurrency(self) -> int:
         """Enough for one commit and the next, so that no worker waits; few enough that replicas share the work."""
         return self.enhance_concurrency or 48 * self.enhance_workers
+
+    @property
+    def api_keys_count(self) -> int:
+        """Keys of all providers together."""
+        named = (self.google_vision_api_keys, self.gemini_api_keys, self.gemini_api_key)
+        return len({key for each in named for key in re.split(r"[\s,;]+", each.get_secret_value()) if key})
 
     # Providers: analysers that are reached over HTTP. Keys are comma-separated; prices in millionths of a US dollar.
     google_vision_api_keys: SecretStr = Field(

@@ -10,7 +10,7 @@ from services.exporter.batch_rows import Finding, plain
 from services.exporter.store import columns
 from shared.events import Event
 from shared.outcome import Connection
-from shared.reports import ReportFilters, ReportSort
+from shared.reports import ReportFilters, ReportSection, ReportSort
 
 PAGE_ROWS = 500
 QUERY_SECONDS_MAX = 300
@@ -48,21 +48,28 @@ async def upsert_findings(connection: Connection, findings: Sequence[Finding]) -
     return ()
 
 
-async def list_sections(connection: Connection, account_id: str, job_ids: Sequence[UUID]) -> list[asyncpg.Record]:
-    """What is known of an account's jobs: their columns (None: not submitted yet), how many findings, whether gone."""
+async def list_sections(
+    connection: Connection, account_id: str, sections: Sequence[ReportSection]
+) -> list[asyncpg.Record]:
+    """What is known of an account's jobs: their columns (None: not submitted yet), how many findings, whether gone.
+
+    `run_findings`: of the section's run or a later one.
+    """
     return await connection.fetch(
         """
-        SELECT wanted.job_id, jobs.columns::text,
-               (
-                   SELECT count(*) FROM findings
-                   WHERE findings.job_id = wanted.job_id AND findings.account_id = $1
-               ) AS findings,
+        SELECT wanted.job_id, jobs.columns::text, found.findings, found.run_findings,
                EXISTS (SELECT FROM deleted_jobs WHERE deleted_jobs.job_id = wanted.job_id) AS is_deleted
-        FROM unnest($2::uuid[]) AS wanted (job_id)
+        FROM unnest($2::uuid[], $3::int[]) AS wanted (job_id, run)
         LEFT JOIN jobs ON jobs.job_id = wanted.job_id AND jobs.account_id = $1
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS findings, count(*) FILTER (WHERE findings.run >= wanted.run) AS run_findings
+            FROM findings
+            WHERE findings.job_id = jobs.job_id
+        ) AS found
         """,
         account_id,
-        job_ids,
+        [section.job_id for section in sections],
+        [section.run for section in sections],
         timeout=QUERY_SECONDS_MAX,
     )
 

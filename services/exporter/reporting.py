@@ -31,10 +31,11 @@ WRITERS: dict[str, Save] = {"csv": save_csv, "json": save_json, "xlsx": save_xls
 
 @dataclass(frozen=True, slots=True)
 class KnownSection:
-    """What is known of a batch. `columns` None: its submission has not arrived."""
+    """What is known of a batch. `columns` None: its submission has not arrived. `run_findings`: of the asked run on."""
 
     columns: tuple[str, ...] | None
     findings: int
+    run_findings: int
     is_deleted: bool
 
 
@@ -57,7 +58,7 @@ def _why_not_here(section: ReportSection, known: KnownSection) -> str | None:
         return None
     if known.columns is None:
         return f"the submission of batch {section.job_id} has not arrived"
-    missing = section.results - known.findings
+    missing = max(section.results - known.findings, section.run_results - known.run_findings)
     return f"{missing} results of batch {section.job_id} have not arrived" if missing > 0 else None
 
 
@@ -70,12 +71,14 @@ class Reports:
 
     async def know(self, event: ReportRequested) -> Known:
         """What is known of the report's batches."""
-        job_ids = [section.job_id for section in event.sections]
         async with self.database.connection() as connection:
-            rows = await findings.list_sections(connection, event.account_id, job_ids)
+            rows = await findings.list_sections(connection, event.account_id, event.sections)
         return {
             row["job_id"]: KnownSection(
-                tuple(json.loads(row["columns"])) if row["columns"] else None, row["findings"], row["is_deleted"]
+                columns=tuple(json.loads(row["columns"])) if row["columns"] else None,
+                findings=row["findings"],
+                run_findings=row["run_findings"],
+                is_deleted=row["is_deleted"],
             )
             for row in rows
         }

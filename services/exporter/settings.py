@@ -18,7 +18,7 @@ class Settings(SharedSettings):
 
     export_rows_max: int = 1_000_000
     export_concurrency: int = 2
-    deleted_results_seconds: float = 60
+    deleted_results_seconds: float = 30
     webhook_seconds: float = 15
     webhook_host_wait_seconds: float = 2
     webhook_lease_seconds: float = 60

@@ -59,7 +59,7 @@ class Submission:
     """What a door takes in: who, what to do, and how to read the images, in order.
 
     name: what people call the job. columns: names of what images carry, known once they were read. starts: at once,
-    or when its owner says so.
+    or when its owner says so. has_no_repeats: each image has a source of its own, so that nobody need look.
     """
 
     account_id: str
@@ -73,6 +73,7 @@ class Submission:
     name: str = ""
     columns: Callable[[], Sequence[str]] = tuple
     starts: bool = True
+    has_no_repeats: bool = False
 
 
 @dataclass(slots=True)
@@ -104,7 +105,8 @@ async def accept(
         await images.attach_uploads(connection, job_id, submission.door.upload_ids)
     else:
         await images.expect_many(connection)
-        await images.mark_repeated(connection, job_id)
+        if not submission.has_no_repeats:
+            await images.mark_repeated(connection, job_id)
     job = await _inserted(connection, _new_job(ports, submission, job_id, tally), submission.door.reference_start)
     posted = await outbox.add(connection, [await _submitted(connection, ports, job, submission)])
     await jobs.notify(connection, [job_id])

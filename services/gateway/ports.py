@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.gateway.keyring import Keyring
 from services.gateway.live import Live
+from services.gateway.management import Management
 from services.gateway.settings import Settings
 from shared.addresses import Allowance
 from shared.blobs import Blobs, open_blobs
@@ -33,11 +34,14 @@ class Ports:
     prices: Prices
     regeneration: Regeneration
     allowance: Allowance
+    management: Management | None = None
 
 
 @asynccontextmanager
 async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
     """Open everything; the loops that use it are the service's background."""
+    url = settings.rabbitmq_management_url
+    management = Management(url, settings.amqp_url) if url else None
     yield Ports(
         settings=settings,
         database=core.database,
@@ -50,4 +54,7 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
         prices=Prices(),
         regeneration=Regeneration(),
         allowance=Allowance.parse(settings.fetch_allow, settings.fetch_ports),
+        management=management,
     )
+    if management:
+        await management.close()

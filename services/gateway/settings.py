@@ -17,6 +17,7 @@ class Settings(SharedSettings):
 
     REPORTED = ("dispatch_images_max", "dispatch_job_images_max", "requests_per_hour")
 
+    rabbitmq_management_url: str = Field("", description="of the broker's management API; empty: it is not asked")
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     gateway_published_host: str = Field("", description="the address others reach it at, where that is not the host")

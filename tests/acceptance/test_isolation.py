@@ -1,6 +1,8 @@
 """One account's ids are nothing to another: a matrix of every operation that takes an id, as the gateway lists them."""
 
+import io
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +13,7 @@ import pytest_asyncio
 
 from tests.album_builders import Album, Json, album_of, batch_of, enhance, picture, said, until_all_ended
 from tests.album_callers import Callers
+from tests.batch_builders import batch_csv, run_batch
 from tests.builders import Hooks, Site, images_of, product_csv, run
 from tests.operations import FORMS, JSON, Operation, Slot, operations_of
 
@@ -24,6 +27,11 @@ PATH_KINDS = {
     "/api/retry/": "request",
     "/api/webhooks/": "request",
     "/api/image/": "file",
+    "/api/v1/batch/": "batch",
+    "/api/v1/batches/": "batch",
+    "/api/v1/export/batch/": "batch",
+    "/export/batch/": "batch",
+    "/api/v1/export/files/": "export",
     "/api/admin/accounts/": "account",
     "/api/admin/keys/": "key",
     "/api/admin/accounts/{}/keys/": "key",
@@ -38,6 +46,8 @@ FIELD_KINDS = {
     "imageOrder": "image",
     "jobIds": "job",
     "account_id": "account",
+    "batch_id": "batch",
+    "batch_ids": "batch",
 }
 """The same for fields of queries and bodies."""
 
@@ -66,7 +76,10 @@ FORBIDDEN = {
 }
 """Where the door says 403 of what is another's, and 404 of what is not there."""
 
-CHANGES_BY_ITSELF = re.compile(r'"(?:timeUntilNextRegenMs|tokensAddedThisRequest)":\d+')
+CHANGES_BY_ITSELF = re.compile(
+    r'"(?:timeUntilNextRegenMs|tokensAddedThisRequest|age_hours)":[\d.]+|"timestamp":"[^"]*"'
+    r'|"(?:total_exports|exports_today|average_export_size_mb)":[\d.]+|"popular_formats":{[^}]*}|Export Date: .*',
+)
 
 Ids = dict[str, tuple[str, ...]]
 """Ids by their kind."""
@@ -81,13 +94,14 @@ class Owner:
 
 
 async def owner_of_everything(callers: Callers, site: Site, hooks: Hooks) -> Owner:
-    """An album with images, enhanced; a request with an output image and a webhook; a key."""
+    """An album with images, enhanced; a request with an output image and a webhook; a batch; a key."""
     client = await callers.new(tokens=20)
     album = await album_of(client, [picture(), picture()])
     batch_id = batch_of(await enhance(client, album))
     jobs = await until_all_ended(client, batch_id)
     request_id = await run(client, product_csv([[site.photo()]]), webhook_url=hooks.target())
     await hooks.until_received(1)
+    images_batch = await run_batch(client, batch_csv([site.photo()]))
     account_id = client.account_id
     keys = (await callers.operator.get(f"/api/admin/accounts/{account_id}/keys")).text
     ids = {
@@ -95,12 +109,21 @@ async def owner_of_everything(callers: Callers, site: Site, hooks: Hooks) -> Own
         "image": album.image_ids[:1],
         "job": (jobs[0]["id"], batch_id),
         "request": (request_id,),
+        "batch": (images_batch,),
+        "export": (await export_of(client, images_batch),),
         "file": ((await images_of(client, request_id))[0]["output_url"].rpartition("/")[2],),
         "account": (account_id,),
         "key": tuple(re.findall(r'"key_id":\s*"([0-9a-f-]{36})"', keys))[:1],
     }
     assert all(ids.values()), ids
     return Owner(client, ids)
+
+
+async def export_of(client: httpx.AsyncClient, batch_id: str) -> str:
+    """The id of a file of a batch's results."""
+    answer = await client.get(f"/api/v1/export/batch/{batch_id}")
+    assert answer.status_code == 200, answer.text
+    return str(answer.headers["content-location"].rpartition("/")[2])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -207,7 +230,15 @@ Seen = tuple[int, str]
 async def seen_of(client: httpx.AsyncClient, operation: Operation, own: Ids, slot: Slot, value: str) -> Seen:
     """Status and body of an answer, whatever the id was."""
     answer = await call(client, operation, own, slot, value)
-    return answer.status_code, answer.text.replace(value, "<id>")
+    return answer.status_code, CHANGES_BY_ITSELF.sub("", text_of(answer).replace(value, "<id>"))
+
+
+def text_of(answer: httpx.Response) -> str:
+    """A body as text; of an archive the names and texts in it."""
+    if answer.headers.get("content-type") != "application/zip":
+        return answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        return "\n".join(f"{name}: {archive.read(name).decode()}" for name in sorted(archive.namelist()))
 
 
 def is_right(operation: Operation, slot: Slot, has_key: bool, real: tuple[int, str], unknown: tuple[int, str]) -> bool:
@@ -226,12 +257,20 @@ def is_view(operation: Operation) -> bool:
     return operation.method == "GET" and not operation.is_admins and not is_health
 
 
+def paths_of(operation: Operation, owner: Owner) -> list[str]:
+    """An operation's path with each of the owner's ids in the place that takes one."""
+    if not operation.slots:
+        return [operation.path]
+    slot = operation.slots[0]
+    query = f"?{slot.name}=" if slot.place == "query" else ""
+    return [operation.path.replace("{}", real) + (query and query + real) for real in owner.ids[kind_of(slot)]]
+
+
 async def views_of(owner: Owner, operations: list[Operation]) -> dict[str, Seen]:
     """All that the owner can read, without what changes by itself."""
     found = {}
     for operation in filter(is_view, operations):
-        for real in owner.ids[kind_of(operation.slots[0])] if operation.slots else ("",):
-            path = operation.path.replace("{}", real)
+        for path in paths_of(operation, owner):
             answer = await owner.client.get(path)
             found[path] = (answer.status_code, CHANGES_BY_ITSELF.sub("", answer.text))
     return found
@@ -253,8 +292,7 @@ async def test_the_owner_can_read_everything_by_these_ids(owner: Owner, operatio
     views = await views_of(owner, operations)
     for operation in filter(is_view, operations):
         if operation.slots:
-            paths = [operation.path.replace("{}", real) for real in owner.ids[kind_of(operation.slots[0])]]
-            assert min(views[path][0] for path in paths) == 200, operation.name
+            assert min(views[path][0] for path in paths_of(operation, owner)) == 200, operation.name
 
 
 async def test_another_account_cannot_tell_what_exists(owner: Owner, other: Owner, operations: list[Operation]) -> None:

@@ -12,6 +12,7 @@ from services.enhancer.confinement import SandboxLimits
 from services.enhancer.domain import plan_rendition
 from services.enhancer.engines.vips import allow_known_loaders_only
 from services.enhancer.worker import answer
+from shared.facts import Analysis
 
 Compress = Callable[..., Image.Image]
 Problem = Callable[..., str]
@@ -58,6 +59,20 @@ def compressed(made: Callable[..., bytes]) -> Callable[..., bytes]:
 @pytest.fixture
 def enhanced(made: Callable[..., bytes]) -> Callable[..., bytes]:
     return lambda content, side, **params: made(content, "enhance", side=side, **params)
+
+
+@pytest.fixture
+def analysis(tmp_path: Path) -> Callable[[bytes], Analysis]:
+    """What the local analyser tells of the bytes of a file."""
+
+    def analyze(content: bytes) -> Analysis:
+        source = tmp_path / "picture"
+        source.write_bytes(content)
+        said = answer({"operation": "analyze", "params": {}, "source": str(source)}, SandboxLimits())
+        assert "problem" not in said, said
+        return Analysis.model_validate(said["analysis"])
+
+    return analyze
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyvips
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 Pixels = npt.NDArray[np.int16]
 
 RED, GREEN, BLUE, YELLOW = (200, 40, 30), (30, 160, 60), (40, 60, 180), (230, 210, 60)
+MAIL = "info@golden-bakery.com"
 CORNERS = (RED, GREEN, BLUE, YELLOW)
 
 
@@ -29,6 +30,28 @@ def photograph(width: int = 640, height: int = 480, seed: int = 1) -> Image.Imag
     """Soft noise with some detail, which costs about as many bytes per pixel as a photograph."""
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2))
+
+
+def shop_front(width: int = 1_200, height: int = 900) -> Image.Image:
+    """A red sign above a grey street: a shop's name, and below it in smaller letters how to reach it."""
+    picture = Image.new("RGB", (width, height), (120, 150, 180))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((width // 10, height // 8, width * 9 // 10, height // 2), fill=(190, 30, 30))
+    draw.rectangle((0, height * 3 // 4, width, height), fill=(90, 90, 90))
+    for text, top, size in (("GOLDEN BAKERY", 0.17, 0.09), ("Tel. 030 123 4567", 0.32, 0.05), (MAIL, 0.41, 0.05)):
+        font = ImageFont.load_default(height * size)
+        draw.text((width / 2, height * top), text, font=font, fill="white", anchor="ma")
+    return picture
+
+
+def page(lines: int, letters: int, side: int = 1_600) -> Image.Image:
+    """A page of numbered lines with letters so many pixels high."""
+    picture = Image.new("RGB", (side, side), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(letters)
+    for number in range(lines):
+        text = f"{number} the quick brown fox jumps over the lazy dog " * 4
+        draw.text((letters, letters * (1 + 1.4 * number)), text, font=font, fill="black")
+    return picture
 
 
 def file_of(picture: Image.Image, format: str = "JPEG", **options: Any) -> bytes:

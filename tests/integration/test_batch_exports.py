@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from services.gateway.ports import Ports
 from shared.events import ReportRequested
-from tests.batch_results import batch_of, caller_of, exporting, gateway_alone, make_report, record, requested
+from tests.batch_results import batch_of, caller_of, exporting, gateway_alone, make_report, record, requested, restart
 from tests.builders import UNKNOWN_ID
 from tests.eventually import eventually
 
@@ -120,11 +120,12 @@ async def test_a_file_has_its_batchs_name_the_time_and_its_length(
         answer = await client.get(f"/api/v1/export/batch/{batch}", params={"format": "xlsx"})
     disposition = answer.headers["content-disposition"]
     moment = said(answer).requested_at
-    name = f"__2026__{moment:%Y%m%d_%H%M%S}.xlsx"
-    assert disposition == f"attachment; filename=\"Laden _{name}\"; filename*=UTF-8''L%C3%A4den%20_{name}"
+    name = f"_2026__{moment:%Y%m%d_%H%M%S}.xlsx"
+    assert disposition == f"attachment; filename=\"Laden {name}\"; filename*=UTF-8''L%C3%A4den%20{name}"
     assert answer.headers["content-length"] == str(len(answer.content))
     assert answer.headers["content-type"] == XLSX
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-location"] == f"/api/v1/export/files/{said(answer).export_id}"
 
 
 async def test_the_same_request_twice_makes_one_file(ports: Ports, client: httpx.AsyncClient, batch: UUID) -> None:
@@ -153,15 +154,7 @@ async def test_a_result_that_replaces_another_makes_a_new_file_and_is_waited_for
 ) -> None:
     await record(ports, batch, 3, PLAIN)
     first = await got(ports, client, f"/api/v1/export/batch/{batch}")
-    async with ports.database.transaction() as connection:
-        await connection.execute("UPDATE images SET run = 2, state = 'pending' WHERE job_id = $1 AND seq = 2", batch)
-        await connection.execute(
-            """
-            UPDATE jobs SET run = 2, images_failed = 0, items_ended = 3, in_flight = 1, state = 'open'
-            WHERE job_id = $1
-            """,
-            batch,
-        )
+    await restart(ports, batch, 2)
     await record(ports, batch, 2, GONE)
     second = await got(ports, client, f"/api/v1/export/batch/{batch}")
     assert second.export_id != first.export_id

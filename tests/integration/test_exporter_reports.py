@@ -175,6 +175,16 @@ async def test_a_report_waits_for_submission_and_results_and_gives_up_with_a_rea
     assert await urls(database, ports, report(job, requested_at=long_ago)) == numbered(0, 1)
 
 
+async def test_a_report_waits_for_results_of_a_further_run_too(database, ports) -> None:
+    job = await batch(database, ports)
+    asked = report(job.section(6, run=2, run_results=2), account_id=job.account_id)
+    await hear(database, ports, job.analyzed(0, run=2))
+    with pytest.raises(NotYet, match="1 results"):
+        await hear(database, ports, asked)
+    await hear(database, ports, job.failed(1, run=3))
+    assert len(await urls(database, ports, asked)) == 6
+
+
 async def test_a_report_is_made_and_announced_once(database, ports) -> None:
     job = await batch(database, ports)
     asked = report(job)

@@ -16,18 +16,16 @@ from rapidocr.utils.process_img import get_rotate_crop_image
 from services.enhancer.signs import Line
 
 MODELS = Path(rapidocr.__file__).parent / "models"
-DETECTION, TURNS, RECOGNITION = (
-    "PP-OCRv6_det_small.onnx",
-    "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
-    "PP-OCRv6_rec_small.onnx",
-)
+DETECTION, RECOGNITION = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 # What is not said is as it was said last.
 FINDING = {"use_det": True, "use_cls": False, "use_rec": False}
-READING = {"use_det": False, "use_cls": True, "use_rec": True}
+READING = {"use_det": False, "use_cls": False, "use_rec": True}
 RATIO_MAX = 4  # of the sides: the models enlarge what is narrower without a limit
 LINES_MAX = 200
 LETTER_PIXELS = 48  # to which the recognition scales a line's height
 COLUMNS_MAX = 80_000  # of lines at that height, read in one picture: some forty lines of a page
+CONFIDENCE_MIN = 0.5
+CONFIDENCE_SURE = 0.95  # with less a line may stand on its head; the classifier of turns errs more often than this
 UPRIGHT_RATIO = 1.5  # lines that are so much higher than wide are turned before they are read
 
 
@@ -35,7 +33,7 @@ UPRIGHT_RATIO = 1.5  # lines that are so much higher than wide are turned before
 def reader() -> Any:
     """The models, loaded once per process: each when it is first needed."""
     alone = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
-    models = {"Det": DETECTION, "Cls": TURNS, "Rec": RECOGNITION}
+    models = {"Det": DETECTION, "Rec": RECOGNITION}
     paths = {f"{name}.model_path": str(MODELS / file) for name, file in models.items()}  # else they might be fetched
     return rapidocr.RapidOCR(params={"Global.log_level": "critical", **alone, **paths})
 
@@ -47,11 +45,24 @@ def lines_in(picture: pyvips.Image) -> list[Line]:
     places = [_place(box) for box in (boxes if boxes is not None else ())]
     read: dict[int, Line] = {}
     for number in _worth_reading(places):
-        said = reader()(get_rotate_crop_image(pixels, boxes[number]), **READING)
-        if said.txts and said.txts[0].strip():
+        text, confidence = _read(get_rotate_crop_image(pixels, boxes[number]))
+        if confidence >= CONFIDENCE_MIN and any(character.isalnum() for character in text):
             left, top, width, height = places[number]
-            read[number] = Line(said.txts[0].strip(), height, width, left, top, float(said.scores[0]))
+            read[number] = Line(text, height, width, left, top, confidence)
     return [read[number] for number in sorted(read)]
+
+
+def _read(pixels: Any) -> tuple[str, float]:
+    """The text of one line, and how sure it is; turned by half when it makes more sense so."""
+    text, confidence = _recognized(pixels)
+    if confidence < CONFIDENCE_SURE:
+        return max((text, confidence), _recognized(pixels[::-1, ::-1]), key=lambda said: said[1])
+    return text, confidence
+
+
+def _recognized(pixels: Any) -> tuple[str, float]:
+    said = reader()(pixels, **READING)
+    return (said.txts[0].strip(), float(said.scores[0])) if said.txts else ("", 0.0)
 
 
 def _worth_reading(places: list[tuple[float, float, float, float]]) -> list[int]:

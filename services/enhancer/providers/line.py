@@ -3,19 +3,18 @@
 import random
 from collections.abc import Callable
 
-WAIT_SECONDS_MAX = 60
-"""Nobody stays away for longer: a cancelled job's images are to be found, and places in the line come to nothing."""
-
 
 class Line:
     """Tells each who comes a time of its own; pure but for its dice.
 
     Woken all at once, a thousand would run for fifty-five places each minute, and the same ones might always lose. So
-    each is told to come when its turn is likely. Whoever stands beyond WAIT_SECONDS_MAX comes to ask again by then, at
-    a time that is spread over half of it, and holds up nobody.
+    each is told to come when its turn is likely. Nobody stays away longer than wait_seconds_max, for keys are sped up,
+    and cancelled images never come: whoever stands further behind asks again by then, at a time that is spread over
+    half of it, and holds up nobody.
     """
 
-    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, wait_seconds_max: float, jitter: Callable[[], float] = random.random) -> None:
+        self._wait_seconds_max = wait_seconds_max
         self._jitter = jitter
         self._last_turn = 0.0
 
@@ -25,7 +24,7 @@ class Line:
         A little less is reckoned for each turn than that, so that no room stays empty because nobody comes.
         """
         turn = max(now + free_in, self._last_turn) + between * (0.4 + self._jitter())
-        if turn - now > WAIT_SECONDS_MAX:
-            return WAIT_SECONDS_MAX * (1 + self._jitter()) / 2
+        if turn - now > self._wait_seconds_max:
+            return self._wait_seconds_max * (1 + self._jitter()) / 2
         self._last_turn = turn
         return turn - now

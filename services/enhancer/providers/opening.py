@@ -14,7 +14,7 @@ from services.enhancer.providers.remote import Limits, RemoteProvider
 from services.enhancer.settings import Settings
 from shared.service import Core
 
-CALL_MARGIN_SECONDS = 5
+CALL_MARGIN_SECONDS = 2
 """A slot counts as used for longer than any call lasts."""
 
 

@@ -14,8 +14,9 @@ from shared.errors import DarkroomError, NotYet, Problem, Transient
 from shared.telemetry import log
 
 LOOKED_AT_SECONDS = 1.0
-"""So long is believed that there is no room, without asking the database again."""
+"""So long, at most, is believed that there is no room, without asking the database again."""
 
+WAIT_SECONDS_MAX = 60
 REST_SHARE = 0.1
 """Of the window: how long a key rests when the provider did not say how long."""
 
@@ -38,6 +39,19 @@ class Reserved:
     slot: Slot
 
 
+@dataclass(frozen=True, slots=True)
+class _Full:
+    """That there was no room, and when that was seen."""
+
+    looked_at: float
+    outlook: Outlook
+
+    @property
+    def believed_until(self) -> float:
+        seconds = self.outlook.seconds if self.outlook.keys else self.outlook.refused_seconds
+        return self.looked_at + min(LOOKED_AT_SECONDS, seconds)
+
+
 class KeyPool:
     """The keys of one provider, shared with all other replicas through the database."""
 
@@ -46,8 +60,8 @@ class KeyPool:
         self._provider = provider
         self._keys = {key.digest: key for key in keys}
         self._budget = budget
-        self._line = Line()
-        self._outlook: tuple[float, Outlook] | None = None
+        self._line = Line(wait_seconds_max=min(WAIT_SECONDS_MAX, budget.window_seconds))
+        self._full: _Full | None = None
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -60,8 +74,8 @@ class KeyPool:
 
     def admit(self) -> None:
         """Raise what `reserve` would, when that is known without asking; costs nothing."""
-        if self._outlook is not None and time.monotonic() < self._outlook[0] + LOOKED_AT_SECONDS:
-            raise self._no_room(*self._outlook)
+        if self._full is not None and time.monotonic() < self._full.believed_until:
+            raise self._no_room(self._full)
 
     async def reserve(self, *, without: Collection[bytes] = ()) -> Reserved:
         """Take a request of the key that has most left, but for those named.
@@ -79,12 +93,13 @@ class KeyPool:
             if slot is not None:
                 return Reserved(self._keys[slot.key_digest], slot)
             outlook = await store.find_outlook(connection, list(self._keys), window_seconds=self._budget.window_seconds)
-        looked_at = time.monotonic()
+        full = _Full(time.monotonic(), outlook)
         if not without:
-            self._outlook = looked_at, outlook
-        raise self._no_room(looked_at, outlook)
+            self._full = full
+        raise self._no_room(full)
 
-    def _no_room(self, looked_at: float, outlook: Outlook) -> DarkroomError:
+    def _no_room(self, full: "_Full") -> DarkroomError:
+        outlook = full.outlook
         if not outlook.keys:
             hints = ", ".join(f"…{key.hint}" for key in list(self._keys.values())[:8])
             return Transient(
@@ -95,7 +110,7 @@ class KeyPool:
         now = time.monotonic()
         seconds = self._line.seconds_to_wait(
             now,
-            free_in=max(0.0, looked_at + outlook.seconds - now),
+            free_in=max(0.0, full.looked_at + outlook.seconds - now),
             between=self._budget.window_seconds / max(1, outlook.allowance),
         )
         return NotYet(f"no key of {self._provider} has a request left", seconds)

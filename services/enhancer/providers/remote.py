@@ -20,7 +20,7 @@ from shared.errors import NotYet, Problem, Transient
 TURN_SECONDS_MAX = 5.0
 """So long an image keeps its place in this process while all calls that are allowed at once are under way."""
 
-BUSY_SECONDS = 4.0
+BUSY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,30 +75,33 @@ async def insert_slots(connection: Connection, keys: Sequence[Key], requests_max
 async def take_slot(
     connection: Connection, digests: Sequence[bytes], *, window_seconds: float, call_seconds_max: float
 ) -> Slot | None:
-    """Take a free slot of that key of these which has most of them, or nothing; a refused key is tried by one request.
+    """Take a free slot of that key of these which has most of them, or nothing.
 
     It counts as used until the end of the longest call, so that a process that is killed meanwhile gives it back by
-    itself and none too soon. Slots that others are just taking are passed over: nobody waits for anybody.
+    itself and none too soon. Slots that others are just taking are passed over: nobody waits for anybody. A refused key
+    whose time has come goes first, and counts as refused until the end of that call: one request tries it.
     """
     row = await connection.fetchrow(
         """
         WITH room AS (
-            SELECT digest, slots_max, count(*) AS slots
-            FROM provider_keys JOIN provider_slots ON key_digest = digest,
-                 LATERAL (SELECT CASE WHEN refused_until IS NULL THEN floor(allowance) ELSE 1 END AS slots_max) AS now_
+            SELECT digest, floor(allowance) AS slots_max, refused_until, count(*) AS slots
+            FROM provider_keys JOIN provider_slots ON key_digest = digest
             WHERE digest = ANY($1)
-              AND slot < slots_max
+              AND slot < floor(allowance)
               AND used_at <= now() - make_interval(secs => $2)
               AND coalesce(resting_until <= now(), true)
               AND coalesce(refused_until <= now(), true)
-            GROUP BY digest, slots_max
+            GROUP BY digest
         ), free AS (
-            SELECT key_digest, slot
+            SELECT key_digest, slot, refused_until
             FROM provider_slots JOIN room ON digest = key_digest
             WHERE slot < slots_max AND used_at <= now() - make_interval(secs => $2)
-            ORDER BY slots DESC, used_at
+            ORDER BY refused_until, slots DESC, used_at
             LIMIT 1
             FOR UPDATE OF provider_slots SKIP LOCKED
+        ), tried AS (
+            UPDATE provider_keys SET refused_until = clock_timestamp() + make_interval(secs => $3)
+            FROM free WHERE digest = key_digest AND free.refused_until IS NOT NULL
         )
         UPDATE provider_slots SET used_at = clock_timestamp() + make_interval(secs => $3)
         FROM free WHERE provider_slots.key_digest = free.key_digest AND provider_slots.slot = free.slot
@@ -119,18 +122,16 @@ async def find_outlook(connection: Connection, digests: Sequence[bytes], *, wind
     row = await connection.fetchrow(
         """
         WITH keys AS (
-            SELECT resting_until, refused_until, slots_max,
+            SELECT floor(allowance) AS allowance, resting_until, refused_until,
                    (SELECT min(least(used_at, now())) FROM provider_slots
-                    WHERE key_digest = digest AND slot < slots_max) + make_interval(secs => $2) AS free_at
-            FROM provider_keys,
-                 LATERAL (SELECT CASE WHEN refused_until IS NULL THEN floor(allowance) ELSE 1 END AS slots_max) AS now_
-            WHERE digest = ANY($1)
+                    WHERE key_digest = digest AND slot < floor(allowance)) + make_interval(secs => $2) AS free_at
+            FROM provider_keys WHERE digest = ANY($1)
         ), usable AS (
-            SELECT slots_max, greatest(free_at, resting_until) AS ready_at
+            SELECT allowance, greatest(free_at, resting_until) AS ready_at
             FROM keys WHERE coalesce(refused_until <= now(), true)
         )
         SELECT count(*) AS keys,
-               coalesce(sum(slots_max), 0)::int AS allowance,
+               coalesce(sum(allowance), 0)::int AS allowance,
                coalesce(extract(epoch FROM min(ready_at) - now()), 0)::float8 AS seconds,
                coalesce((SELECT extract(epoch FROM min(refused_until) - now()) FROM keys), 0)::float8 AS refused_seconds
         FROM usable
@@ -176,7 +177,7 @@ async def mark_key_slowed(connection: Connection, taken: Slot, rest_seconds: flo
     await connection.execute(
         """
         UPDATE provider_keys
-        SET allowance = CASE WHEN slowed_at > $2 THEN allowance ELSE greatest(1, floor(allowance) * $3) END,
+        SET allowance = CASE WHEN slowed_at > $2 THEN allowance ELSE greatest(1, floor(allowance * $3)) END,
             slowed_at = CASE WHEN slowed_at > $2 THEN slowed_at ELSE clock_timestamp() END,
             resting_until = greatest(resting_until, clock_timestamp() + make_interval(secs => $4))
         WHERE digest = $1

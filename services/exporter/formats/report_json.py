@@ -58,6 +58,10 @@ def describe(row: ReportRow, report: Report) -> dict[str, Any]:
 
 def indented(value: Any, margin: str) -> str:
     """What json.dumps(value, indent=2) writes, several times faster for the flat objects that rows are."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if not isinstance(value, dict):
         return _encode(value)
     if not value:

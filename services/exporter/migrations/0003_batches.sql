@@ -42,7 +42,7 @@ CREATE TABLE findings (
     ended_at timestamptz NOT NULL,
     PRIMARY KEY (job_id, seq)
 );
-CREATE INDEX findings_in_time ON findings (job_id, ended_at, seq);
+CREATE INDEX findings_in_time ON findings (job_id, ended_at, seq) INCLUDE (run);
 
 CREATE TABLE clones (
     job_id uuid PRIMARY KEY,

@@ -34,6 +34,7 @@ from services.gateway.api.batches import (
     data,
     export_views,
     exports,
+    operations,
     results,
     retrying,
     status,
@@ -70,7 +71,7 @@ problem details.
 MODULES = (
     *(products, product_status, product_files, webhooks),
     *(albums, album_images, uploads, batch_uploads, images, enhancements, album_jobs, album_job_stream, tokens),
-    *(control, retrying, bulk, admin_batches),
+    *(control, retrying, bulk, admin_batches, operations),
     *(creation, batches, status, analytics, stream, web),
     *(results, data, exports, export_views, web_exports),
     *(admin, ledger, health),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from services.gateway.api.callers import PortsOf
 from services.gateway.ports import Ports
+from services.gateway.store import service_reports
 from shared.health import Checks
 
 router = APIRouter(tags=["health"])
@@ -31,7 +32,17 @@ class HealthData(BaseModel):
     database: str = Field(examples=["connected"])
     broker: str = Field(examples=["connected"])
     redis: str = Field(examples=["not used"])
-    config: dict[str, int] = Field(examples=[{"upload_bytes_max": 200_000_000}])
+    config: dict[str, int] = Field(
+        examples=[
+            {
+                "chunk_size": 2000,
+                "max_concurrent_batches": 20,
+                "max_concurrent_workers": 2,
+                "api_keys_count": 0,
+                "upload_bytes_max": 200_000_000,
+            }
+        ]
+    )
 
 
 class HealthEnvelope(BaseModel):
@@ -100,8 +111,22 @@ async def health_v1(response: Response, ports: Ports = PortsOf) -> dict[str, Any
             "database": states[found["database"]],
             "broker": states[found["broker"]],
             "redis": "not used",
-            "config": {"upload_bytes_max": ports.settings.upload_bytes_max},
+            "config": await _config(ports) if found["database"] else {},
         },
         "error": None,
         "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+    }
+
+
+async def _config(ports: Ports) -> dict[str, int]:
+    """What people size their batches by; of the enhancer what it last reported."""
+    async with ports.database.connection() as connection:
+        workers = await service_reports.find_setting(connection, "enhancer", "enhance_workers")
+        keys = await service_reports.find_setting(connection, "enhancer", "api_keys_count")
+    return {
+        "chunk_size": ports.settings.chunk_size,
+        "max_concurrent_batches": ports.settings.batches_active_max,
+        "max_concurrent_workers": int(workers or 0),
+        "api_keys_count": int(keys or 0),
+        "upload_bytes_max": ports.settings.upload_bytes_max,
     }

@@ -109,6 +109,7 @@ def _submission(order: Order, rows: BatchRows) -> Submission:
         name=order.name,
         columns=lambda: rows.columns,
         starts=False,
+        has_no_repeats=True,
     )
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import asyncpg
 
-from services.gateway.batches.filters import KINDS, Kind, kinds_of, page_offset, slices_of
+from services.gateway.batches.filters import KINDS, FilterRefused, Kind, kinds_of, page_offset, slices_of
 from services.gateway.ports import Ports
 from services.gateway.store import result_pages
 from services.gateway.store.result_pages import Wanted
 from shared.outcome import Connection
 from shared.reports import ReportFilters, ReportSort
 
+UNINDEXED = ("store_name", "processing_time_seconds")
 NEWEST_FIRST = ReportSort(by="created_at", descending=True)
 
 
@@ -33,12 +34,14 @@ async def list_results(
     per_page: int,
     text_max: int | None = None,
 ) -> Listing:
-    """A page of the results that pass the filters; raises FilterRefused for pages that are too deep."""
+    """A page of the results that pass the filters; raises FilterRefused for pages that would cost too much."""
     kinds = kinds_of(filters.success, filters.store_image)
     async with ports.database.connection() as connection:
         counts = await _counts(connection, account_id, fragment)
         total = sum(counts[kind] for kind in kinds)
         offset = page_offset(page, per_page, total)
+        if sort.by in UNINDEXED and total > ports.settings.export_rows_max:
+            raise FilterRefused(f"More results than can be sorted by {sort.by}. Narrow the filters, or take an export")
         rows: list[asyncpg.Record] = []
         if offset < total:
             wanted = Wanted(account_id, fragment, kinds, offset, per_page, text_max)
@@ -54,7 +57,7 @@ async def _counts(connection: Connection, account_id: str, fragment: str | None)
 async def _rows(
     connection: Connection, wanted: Wanted, sort: ReportSort, counts: dict[Kind, int]
 ) -> list[asyncpg.Record]:
-    if sort.by in ("store_name", "processing_time_seconds"):
+    if sort.by in UNINDEXED:
         return await result_pages.list_sorted(connection, wanted, sort.by, sort.descending)
     rows: list[asyncpg.Record] = []
     list_page = result_pages.list_newest if sort.descending else result_pages.list_oldest

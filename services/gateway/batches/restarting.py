@@ -4,6 +4,7 @@ Each makes images pending under the job's next run, in one transaction. What wor
 late and changes nothing; they are told to drop what they have of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -76,6 +77,26 @@ async def retry_image(ports: Ports, account_id: str, image_id: UUID, also: Also 
         again = await _next_run(ports, steered, *kept)
         await activate(steered.connection, account_id, job_id, ports.settings.batches_active_max)
         return await steered.done(Restarted(steered.job_id, steered.status, again["run"], 1, 1))
+
+
+async def retry_images(ports: Ports, account_id: str, job_id: UUID, image_ids: Sequence[UUID]) -> set[UUID]:
+    """Run those of an ended batch's images again that have failed, in one run; returns which.
+
+    Raises NoSuchBatch, NotNow, TooManyActive.
+    """
+    async with steering(ports, account_id, job_id) as steered:
+        job = steered.job
+        if steered.status not in ENDED or job["completed_at"] is None:
+            raise NotNow(f"Batch {job_id} has not ended")
+        found = {each: await batch_control.restart_image(steered.connection, each, job) for each in image_ids}
+        restarted = {image_id: image for image_id, image in found.items() if image is not None}
+        if restarted:
+            for image in restarted.values():
+                await _count_restarted(steered, image)
+            kept = (job["images_succeeded"], job["images_failed"] - len(restarted), job["images_cancelled"])
+            await _next_run(ports, steered, *kept)
+            await activate(steered.connection, account_id, job_id, ports.settings.batches_active_max)
+        return set(restarted)
 
 
 async def force_start(

@@ -60,11 +60,14 @@ async def find_batch(connection: Connection, account_id: str, job_id: UUID) -> a
 async def list_batches(
     connection: Connection, account_id: str, status: str | None, include_hidden: bool, limit: int, offset: int
 ) -> list[asyncpg.Record]:
-    """Some of an account's batches, newest first; of one status, or of all where that is None."""
+    """Some of an account's batches, newest first; of one status, or of all where that is None.
+
+    Within coalesce a status is not taken to be rare, for which the planner would join all jobs before it sorts them.
+    """
     return await connection.fetch(
         """
         SELECT * FROM batch_overviews
-        WHERE account_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3 OR hidden_at IS NULL)
+        WHERE account_id = $1 AND coalesce(status = $2, true) AND ($3 OR hidden_at IS NULL)
         ORDER BY created_at DESC, job_id DESC
         LIMIT $4 OFFSET $5
         """,

@@ -53,3 +53,24 @@ async def list_newest(connection: Connection) -> list[asyncpg.Record]:
         ORDER BY service, heard_at DESC, reported_at DESC
         """
     )
+
+
+async def count_retries_waiting(connection: Connection) -> int:
+    """Events of all services that have failed and wait to be tried again."""
+    found: int = await connection.fetchval(
+        """
+        SELECT coalesce(sum(retries_waiting), 0)
+        FROM (
+            SELECT DISTINCT ON (service) retries_waiting FROM service_reports ORDER BY service, heard_at DESC
+        ) AS newest
+        """
+    )
+    return found
+
+
+async def find_setting(connection: Connection, service: str, name: str) -> str | None:
+    """A setting as a service last reported it."""
+    found: str | None = await connection.fetchval(
+        "SELECT settings ->> $2 FROM service_reports WHERE service = $1 ORDER BY heard_at DESC LIMIT 1", service, name
+    )
+    return found

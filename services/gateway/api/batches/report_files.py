@@ -79,7 +79,9 @@ async def awaited_response(request: Request, ports: Ports, account_id: str, expo
         async with ports.database.connection() as connection:
             await reports.insert_download(connection, report)
     media_type = ZIP if report["bundled"] else FILE_TYPES[report["format"]]
-    return await blob_response(request, ports, report["digest"], media_type, report["file_name"])
+    response = await blob_response(request, ports, report["digest"], media_type, report["file_name"])
+    response.headers["Content-Location"] = _url(export_id)
+    return response
 
 
 async def _ended(ports: Ports, account_id: str, export_id: UUID) -> asyncpg.Record | None:
@@ -89,10 +91,15 @@ async def _ended(ports: Ports, account_id: str, export_id: UUID) -> asyncpg.Reco
 
 
 def _pending(export_id: UUID) -> Response:
-    url = f"/api/v1/export/files/{export_id}"
+    url = _url(export_id)
     data: dict[str, Any] = {"state": "requested", "export_id": str(export_id), "url": url}
     headers = {"Retry-After": RETRY_SECONDS, "Location": url}
     return answer(data, "The file is still being written", 202, headers)
+
+
+def _url(export_id: UUID) -> str:
+    """Where this very file stays, whatever becomes of its batches."""
+    return f"/api/v1/export/files/{export_id}"
 
 
 def _is_delivery(request: Request, digest: str) -> bool:
