@@ -27,9 +27,11 @@ class Settings(SharedSettings):
         "auto", description="who analyses when the recipe does not say; auto: a provider that has keys, else local"
     )
     analyze_workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 2, description="of the local analyser, started when first needed"
+        default_factory=lambda: os.cpu_count() or 2,
+        ge=1,
+        description="of the local analyser, started when first needed",
     )
-    analyze_seconds_max: float = 120
+    analyze_seconds_max: float = 180
     analyze_memory_bytes_max: int = 2 << 30
     source_pixels_max: int = 50_000_000
     source_frames_max: int = 500
@@ -38,6 +40,11 @@ class Settings(SharedSettings):
     def concurrency(self) -> int:
         """Enough for one commit and the next, so that no worker waits; few enough that replicas share the work."""
         return self.enhance_concurrency or 48 * self.enhance_workers
+
+    @property
+    def analyses_max(self) -> int:
+        """Of these at most so many are analyses, which take long: the others' images go on between them."""
+        return max(1, self.concurrency // 2)
 
     @property
     def api_keys_count(self) -> int:
