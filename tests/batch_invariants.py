@@ -1,7 +1,25 @@
 """What must hold of batches whenever nothing is under way: chunks, problems and results say what the images say."""
 
-from deploy.local.urls import Urls
 from tests.rows import ask
+
+JOBS_WHOSE_COUNTERS_DIFFER = """
+    SELECT job_id, state, images_succeeded, images_failed, images_cancelled, items_ended, in_flight, counted.*
+    FROM batches JOIN jobs USING (job_id) JOIN (
+        SELECT job_id,
+               count(*) AS total,
+               count(*) FILTER (WHERE state = 'pending') AS pending,
+               count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
+               count(*) FILTER (WHERE state = 'failed') AS failed,
+               count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+               coalesce(sum(source_bytes), 0) AS bytes_in
+        FROM images
+        GROUP BY job_id
+    ) AS counted USING (job_id)
+    WHERE (images_total, images_succeeded, images_failed, images_cancelled) <> (total, succeeded, failed, cancelled)
+       OR items_ended <> total - pending
+       OR in_flight > pending
+       OR source_bytes <> bytes_in
+"""
 
 CHUNKS_WHOSE_COUNTERS_DIFFER = """
     SELECT chunks.*, counted.*
@@ -59,14 +77,15 @@ ROWS_WITHOUT_A_BATCH = """
 BATCHES_THAT_ARE_TO_BE_REMOVED = "SELECT job_id FROM batches WHERE deleted_at IS NOT NULL"
 
 
-async def assert_batches_count_their_rows(urls: Urls) -> None:
+async def assert_batches_count_their_rows(gateway_url: str) -> None:
     """Nothing that was deleted is left, and every counter of a batch says the same as its rows."""
     for statement in (
         BATCHES_THAT_ARE_TO_BE_REMOVED,
         ROWS_WITHOUT_A_BATCH,
+        JOBS_WHOSE_COUNTERS_DIFFER,
         CHUNKS_WHOSE_COUNTERS_DIFFER,
         PROBLEMS_THAT_DIFFER,
         RESULTS_THAT_DIFFER,
         BATCHES_WHOSE_RESULTS_DIFFER,
     ):
-        assert await ask(urls.postgres["gateway"], statement) == [], statement
+        assert await ask(gateway_url, statement) == [], statement

@@ -153,7 +153,7 @@ async def assert_consistent(urls: Urls, seconds_max: float = QUIET_SECONDS_MAX) 
     await eventually(lambda: assert_projection_counts_its_rows(urls), seconds_max)  # albums are quiet between images
     await eventually(lambda: assert_quiet(urls), seconds_max)
     await assert_projection_counts_its_rows(urls)
-    await eventually(lambda: assert_batches_count_their_rows(urls), 20)
+    await eventually(lambda: assert_batches_count_their_rows(urls.postgres["gateway"]), 20)
     await eventually(lambda: assert_statements_add_up(urls), 5)
     await eventually(lambda: assert_results_equal_projection(urls), 5)
     await eventually(lambda: assert_books_are_right(urls), 5)
