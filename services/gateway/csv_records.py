@@ -11,6 +11,8 @@ from shared.errors import DarkroomError
 FAULTS_MAX = 100
 RECORD_BYTES_MAX = 2 * 1024 * 1024
 READ_BYTES = 64 * 1024
+GROUP_RECORDS = 512
+GROUP_WEIGHT = 1_000_000  # cells and characters
 BYTE_ORDER_MARKS_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -56,6 +58,21 @@ def read_records(chunks: Iterable[bytes]) -> Iterator[list[str]]:
         raise refused("File is not UTF-8", str(error)) from error
     except csv.Error as error:
         raise refused(f"Error validating CSV: {error}") from error
+
+
+def grouped(records: Iterable[list[str]]) -> Iterator[list[list[str]]]:
+    """Some records after others: a group ends early when it is large, so that a file of few huge records takes no more
+    memory than others."""
+    group: list[list[str]] = []
+    weight = 0
+    for record in records:
+        group.append(record)
+        weight += len(record) + sum(map(len, record))
+        if len(group) == GROUP_RECORDS or weight > GROUP_WEIGHT:
+            yield group
+            group, weight = [], 0
+    if group:
+        yield group
 
 
 def without_trailing_blanks(record: list[str]) -> list[str]:

@@ -10,13 +10,14 @@ with http:// or https:// is refused; such a comma is written %2C. A record of no
 from array import array
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from services.gateway.csv_records import (
     FAULTS_MAX,
     Fault,
     InvalidCsv,
+    grouped,
     read_records,
     refused,
     without_trailing_blanks,
@@ -33,8 +34,6 @@ from services.gateway.product_checks import (
 )
 
 __all__ = ["COLUMNS", "CsvLimits", "Fault", "InvalidCsv", "ProductImage", "read_product_csv"]
-
-GROUP_RECORDS = 512
 
 
 class ProductImage(NamedTuple):
@@ -69,8 +68,10 @@ def read_product_csv(chunks: Iterable[bytes], *, limits: CsvLimits) -> Iterator[
     header = next(filter(None, map(without_trailing_blanks, records)), [])
     rows = _Rows(_layout([cell.strip() for cell in header]), limits)
     try:
-        while (group := list(islice(records, GROUP_RECORDS))) and len(rows.faults) < FAULTS_MAX:
+        for group in grouped(records):
             yield from rows.read(group)
+            if len(rows.faults) >= FAULTS_MAX:
+                break
     except InvalidCsv as stopped:
         raise InvalidCsv([*stopped.faults, *rows.all_faults()]) from stopped
     if faults := rows.all_faults():

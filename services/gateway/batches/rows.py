@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, count, repeat
 
-from services.gateway.csv_records import InvalidCsv, read_records, refused, without_trailing_blanks
+from services.gateway.csv_records import InvalidCsv, grouped, read_records, refused, without_trailing_blanks
 from services.gateway.intake import NewImage
 
 URL_COLUMNS = ("url", "URL", "image_url", "link")
 NO_URLS = "No valid URLs found in CSV file"
 INVALID = "Invalid CSV format: "
-GROUP_RECORDS = 512
-GROUP_CHARACTERS = 1 << 20
 FIRST_SLOTS = 1 << 12
 DIGEST_BITS = (1 << 62) - 1
 
@@ -70,7 +68,8 @@ class BatchRows:
         carried = [place for place in range(len(header)) if place != places[0]]
         self.columns = tuple(header[place] for place in carried)
         self._check_columns()
-        for group in _grouped(records, len(header)):
+        width = len(header)
+        for group in grouped(record if len(record) == width else _fitted(record, width) for record in records):
             yield from self._read(list(zip(*group, strict=True)), places, carried)
 
     def _check_columns(self) -> None:
@@ -114,23 +113,9 @@ class BatchRows:
                 raise refused(f"row {row} has more than {limits.carried_characters_max:,} characters beside its URL")
 
 
-def _grouped(records: Iterable[list[str]], width: int) -> Iterator[list[list[str]]]:
-    """Some records after others, each as wide as the header: missing cells are empty, surplus ones left out.
-
-    A group ends early when its records are large, so that a file made of such takes no more memory than others.
-    """
-    group: list[list[str]] = []
-    characters = 0
-    for record in records:
-        if len(record) != width:
-            record = record[:width] + [""] * (width - len(record))
-        group.append(record)
-        characters += sum(map(len, record))
-        if len(group) == GROUP_RECORDS or characters > GROUP_CHARACTERS:
-            yield group
-            group, characters = [], 0
-    if group:
-        yield group
+def _fitted(record: list[str], width: int) -> list[str]:
+    """As wide as the header: missing cells are empty, surplus ones left out."""
+    return record[:width] + [""] * (width - len(record))
 
 
 def _urls(columns: list[Sequence[str]]) -> list[str]:
