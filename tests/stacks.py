@@ -32,6 +32,8 @@ SETTINGS = {
     "DARKROOM_BATCH_BYTES_MAX": "3000000",
     "DARKROOM_ENHANCE_WORKERS": "2",
     "DARKROOM_WEBHOOK_LEASE_SECONDS": "5",
+    "DARKROOM_BATCH_SWEEP_SECONDS": "0.5",
+    "DARKROOM_DELETED_RESULTS_SECONDS": "1",
     "DARKROOM_PRICES": "{}",
 }
 """Impatient and small, so that tests see the limits soon; loopback origins are allowed."""

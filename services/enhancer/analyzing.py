@@ -54,6 +54,7 @@ async def _locally(event: ImageFetched, ports: Ports) -> tuple[Analyzed, float]:
 
 
 async def _by(provider: str, event: ImageFetched, ports: Ports) -> tuple[Analyzed, float]:
+    ports.providers[provider].admit()
     async with ports.blobs.local(event.blob.digest) as source:
         jpeg = await _jpeg_of(source, ports)
     ports.gate.admit(event)

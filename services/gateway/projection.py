@@ -37,7 +37,7 @@ from shared.outcome import Connection, Recorder
 
 async def record_images(connection: Connection, ended: Sequence[ImageEnded]) -> Sequence[Event]:
     """End images, move their jobs' counters, and complete the jobs whose last image this was."""
-    first = {image.image_id: image for image in reversed(ended)}
+    first = first_of_latest_runs(ended)
     job_ids = sorted({image.job_id for image in ended})
     await jobs.lock_jobs(connection, job_ids)
     changed = await images.mark_ended(connection, [first[image_id] for image_id in sorted(first)])
@@ -52,6 +52,15 @@ async def record_images(connection: Connection, ended: Sequence[ImageEnded]) -> 
         connection, [Ended(row["job_id"], row["seq"], row["state"], told[row["image_id"]]) for row in changed]
     )
     return await complete(connection, sorted(progress))
+
+
+def first_of_latest_runs(ended: Sequence[ImageEnded]) -> dict[UUID, ImageEnded]:
+    """Of what is told of each image at once the first, of the latest run that it is told of."""
+    first: dict[UUID, ImageEnded] = {}
+    for image in ended:
+        if image.image_id not in first or first[image.image_id].run < image.run:
+            first[image.image_id] = image
+    return first
 
 
 async def complete(connection: Connection, job_ids: Sequence[UUID]) -> list[Event]:

@@ -34,13 +34,16 @@ async def once(
     if isinstance(claim, Answered):
         return JSONResponse(claim.body, claim.status)
 
+    answers: list[JSONResponse] = []
+
     async def keep(connection: Connection, done: Done) -> None:
-        told = tell(done)
-        await claim.answer(connection, told.status_code, json.loads(bytes(told.body)))
+        answers.append(tell(done))
+        await claim.answer(connection, answers[-1].status_code, json.loads(bytes(answers[-1].body)))
 
     try:
         with refusals():
-            return tell(await work(keep))
+            await work(keep)
     except BaseException:
         await claim.release(ports.database)
         raise
+    return answers[-1]
