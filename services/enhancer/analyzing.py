@@ -1,11 +1,13 @@
 """Analysing an image: who does it, whether it was done before, and what is announced."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from services.enhancer.analysis import JPEG_QUALITY, JPEG_SIDE_PIXELS_MAX, Analyzed
 from services.enhancer.domain import LOCAL, LOCAL_MODEL, analysis_fingerprint, analyzer_for, tidied
+from services.enhancer.findings import Finding
 from services.enhancer.ports import Ports
 from services.enhancer.store import AnalysisKey, KeptAnalysis
 from shared.events import ImageFetched
@@ -19,16 +21,6 @@ JPEG = {
 CROWDED_LOCAL_SECONDS, CROWDED_REMOTE_SECONDS = 10, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What an analyser found; `again`: somebody had asked the same before. `kept` is what to remember, if it is new."""
-
-    analyzed: Analyzed
-    provider: str
-    again: bool
-    kept: KeptAnalysis | None
-
-
 async def find(event: ImageFetched, ports: Ports) -> Finding:
     """Have the image analysed, unless the same bytes were for the same account. Permanent, Transient, NotYet."""
     provider = analyzer_for(event.recipe.provider, ports.analyzer, ports.providers)
@@ -37,36 +29,38 @@ async def find(event: ImageFetched, ports: Ports) -> Finding:
     key = AnalysisKey(event.account_id, event.blob.digest, fingerprint)
     asker = (event.image_id, event.run)
     with ports.crowd.place(event.seq, CROWDED_LOCAL_SECONDS if provider == LOCAL else CROWDED_REMOTE_SECONDS):
-        (analyzed, known), shared = await ports.sharing.get(key, asker, partial(_look_up, event, provider, key, ports))
-    kept = None if known or shared else KeptAnalysis(key, analyzed.analysis, provider, analyzed.model)
-    return Finding(analyzed, provider, known or shared, kept)
+        finding, shared = await ports.sharing.get(key, asker, partial(_look_up, event, provider, key, ports))
+    return replace(finding, again=True, kept=None, seconds=0.0) if shared else finding
 
 
-async def _look_up(event: ImageFetched, provider: str, key: AnalysisKey, ports: Ports) -> tuple[Analyzed, bool]:
-    """What the database knows, or else what the analyser says; and whether it was the database."""
+async def _look_up(event: ImageFetched, provider: str, key: AnalysisKey, ports: Ports) -> Finding:
+    """What the database knows, or else what the analyser says."""
     kept = await ports.analyzed.find(key)
     if kept is not None:
-        return Analyzed(kept.analysis, kept.model), True
-    analyzed = await (_locally(event, ports) if provider == LOCAL else _by(provider, event, ports))
-    return (
-        Analyzed(tidied(analyzed.analysis), analyzed.model, analyzed.key_hint, analyzed.cost_micros),
-        False,
-    )
+        return Finding(Analyzed(kept.analysis, kept.model), provider, again=True, kept=None, seconds=0.0)
+    said, seconds = await (_locally(event, ports) if provider == LOCAL else _by(provider, event, ports))
+    analyzed = replace(said, analysis=tidied(said.analysis))
+    kept = KeptAnalysis(key, analyzed.analysis, provider, analyzed.model)
+    return Finding(analyzed, provider, again=False, kept=kept, seconds=seconds)
 
 
-async def _locally(event: ImageFetched, ports: Ports) -> Analyzed:
+async def _locally(event: ImageFetched, ports: Ports) -> tuple[Analyzed, float]:
     recipe = {"operation": "analyze", "params": event.recipe.params}
     async with ports.turns, ports.blobs.local(event.blob.digest) as source:
         ports.gate.admit(event)  # its job may have been paused or cancelled while it waited
-        return Analyzed(await ports.readers.read(source, recipe), LOCAL_MODEL)
+        started = time.perf_counter()
+        analysis = await ports.readers.read(source, recipe)
+        return Analyzed(analysis, LOCAL_MODEL), time.perf_counter() - started
 
 
-async def _by(provider: str, event: ImageFetched, ports: Ports) -> Analyzed:
+async def _by(provider: str, event: ImageFetched, ports: Ports) -> tuple[Analyzed, float]:
     ports.providers[provider].admit()
     async with ports.blobs.local(event.blob.digest) as source:
         jpeg = await _jpeg_of(source, ports)
     ports.gate.admit(event)
-    return await ports.providers[provider].analyze(jpeg)
+    started = time.perf_counter()
+    analyzed = await ports.providers[provider].analyze(jpeg)
+    return analyzed, time.perf_counter() - started
 
 
 async def _jpeg_of(source: Path, ports: Ports) -> bytes:

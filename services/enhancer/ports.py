@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.enhancer import store
-from services.enhancer.analysis import Analyzed, Provider
+from services.enhancer.analysis import Provider
 from services.enhancer.confinement import SandboxLimits
 from services.enhancer.crowd import Crowd
+from services.enhancer.findings import Finding
 from services.enhancer.made import Made
 from services.enhancer.providers import open_providers
 from services.enhancer.sandbox import Sandbox
@@ -39,7 +40,7 @@ class Ports:
     analyzer: str
     analyzed: Made[AnalysisKey, KeptAnalysis]
     crowd: Crowd
-    sharing: Sharing[AnalysisKey, tuple[Analyzed, bool]]
+    sharing: Sharing[AnalysisKey, Finding]
     readers: Sandbox
     turns: asyncio.Semaphore
     providers: Mapping[str, Provider]
