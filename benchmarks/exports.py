@@ -124,7 +124,7 @@ def reported(url: str, what: str, job_id: UUID, rows: int) -> dict[str, float]:
 
     async def report() -> tuple[float, int]:
         database = await Database.open(url, "exporter")
-        reports = Reports(database, rows_max=rows)
+        reports = Reports(database, rows_max=rows, large=asyncio.Semaphore(1))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "report"
             started = time.perf_counter()

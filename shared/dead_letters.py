@@ -25,6 +25,7 @@ from shared.publishing import Publication
 from shared.topology import Subscription
 
 PUT_BACK_MAX = 10
+PUT_BACK_SECONDS_MAX = 10
 COUNTED_AGAIN_MAX, COUNTED_AGAIN_SECONDS = 50, 0.01
 ARRIVAL_SECONDS_MAX = 1
 ACKED_AT_ONCE, ACKED_SECONDS = 16, 0.01
@@ -150,13 +151,19 @@ class DeadQueue:
 
     async def put_back(self) -> None:
         """Leave the others where they were, in their order; returns when they can be taken again, or soon after."""
-        for portion in self._portions:
-            there = await self.count()
-            await portion.close()
-            for _ in range(COUNTED_AGAIN_MAX):
-                if await self.count() >= there + portion.left:
-                    break
-                await asyncio.sleep(COUNTED_AGAIN_SECONDS)
+        async with AsyncExitStack() as ends:  # whatever happens, no channel stays open
+            for portion in self._portions:
+                ends.push_async_callback(portion.closing.aclose)
+            for portion in self._portions:
+                there = await self.count()
+                await portion.close()
+                await self._until_counted(there + portion.left)
+
+    async def _until_counted(self, expected: int) -> None:
+        for _ in range(COUNTED_AGAIN_MAX):
+            if await self.count() >= expected:
+                return
+            await asyncio.sleep(COUNTED_AGAIN_SECONDS)
 
     async def _open_portion(self) -> _Portion:
         if self._portions and not self._portions[-1].left:
@@ -174,7 +181,8 @@ async def open_dead_queue(bus: Bus, subscription: Subscription) -> AsyncIterator
         try:
             yield queue
         finally:
-            await queue.put_back()
+            async with asyncio.timeout(PUT_BACK_SECONDS_MAX):
+                await queue.put_back()
 
 
 def _letter(subscription: Subscription, message: DeliveredMessage) -> DeadLetter:

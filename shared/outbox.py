@@ -245,7 +245,7 @@ class Relay:
         return len(due)
 
     async def _delete_confirmed(self) -> None:
-        if ids := self._confirmed:
+        if ids := tuple(self._confirmed):  # more are confirmed while these are deleted
             async with self._database.transaction() as connection:
                 await delete(connection, ids)
             self._confirmed = self._confirmed[len(ids) :]

@@ -13,8 +13,8 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,9 @@ class Loop:
     def judge(self, delivery: Delivery, envelope: Envelope[Event], error: Exception) -> Finished:
         """What an error means for the event: wait, try again, or give up."""
         if isinstance(error, NotYet):
-            letter = self._again(delivery, envelope, error.seconds, delivery.attempt, str(error), error.waiting_for)
+            begun = delivery.first_attempt_at + timedelta(seconds=error.seconds)  # waiting costs no patience either
+            waiting = replace(delivery, first_attempt_at=begun)
+            letter = self._again(waiting, envelope, error.seconds, delivery.attempt, str(error), error.waiting_for)
             return Finished(delivery, envelope, None, (letter,), "waits")
         if isinstance(error, Permanent):
             return self._give_up(delivery, envelope, error)

@@ -7,11 +7,12 @@ import httpx
 from deploy.local.stack import Stack
 from tests.album_orders import new_album, post_enhance, until_over
 from tests.album_uploads import body_of, make_album, picture, upload_images
-from tests.batch_builders import batch_csv, create_batch, run_batch, told
 from tests.builders import Json, Site, images_of, product_csv, run
 from tests.callers import Caller, admin_client, new_caller, new_key
+from tests.eventually import eventually
 
 TOKENS = 10_000
+BATCH_SECONDS_MAX = 30
 
 Ids = dict[str, tuple[str, ...]]
 """Ids by the name of the parameter or field that takes them. The last ones are for deleting."""
@@ -47,12 +48,41 @@ async def ids_of_requests(client: httpx.AsyncClient, site: Site) -> Ids:
 
 
 async def ids_of_batches(client: httpx.AsyncClient, site: Site) -> Ids:
-    """A batch that has ended, one image of which failed, and two that wait to be started."""
-    ended = await run_batch(client, batch_csv([site.photo(), site.url + "/missing.jpg"]))
-    waiting = [await create_batch(client, batch_csv(site.photos(2)), auto_start="false") for _ in range(2)]
-    results = (await told(client, f"/batch/{ended}"))["recent_results"]
-    ids = (ended, *waiting)
-    return {"batch_id": ids, "batch_ids": ids, "result_id": tuple(str(result["result_id"]) for result in results)}
+    """Batches: one that has ended, one that waits, one that is cancelled, and spare ones."""
+    made = [await new_batch(client, site, starts=starts) for starts in (True, False, False, False, False)]
+    batches = tuple(str(batch["batch_id"]) for batch in made)
+    assert (await client.post(f"/api/v1/batches/{batches[2]}/cancel")).status_code == 200
+
+    async def results() -> list[Json]:
+        found: list[Json] = (await client.get(f"/api/v1/batches/{batches[0]}/results")).json()["data"]
+        assert len(found) == made[0]["total_urls"]
+        return found
+
+    failed = [
+        str(result["result_id"]) for result in await eventually(results, BATCH_SECONDS_MAX) if not result["success"]
+    ]
+    chunks = (await client.get(f"/api/v1/batches/{batches[0]}/chunks")).json()["data"]["chunks"]
+    return {
+        "batch_id": batches,
+        "batch_ids": batches[:3],
+        "result_id": tuple(failed),
+        "part_id": (*(str(chunk["chunk_id"]) for chunk in chunks), *batches),
+        "action": ("pause", "resume", "start", "retry", "cancel", "reset", "delete"),
+    }
+
+
+async def new_batch(client: httpx.AsyncClient, site: Site, *, starts: bool) -> Json:
+    """A batch of two images, one of which is missing."""
+    file = ("shops.csv", batch_csv(site), "text/csv")
+    fields = {"operation": "copy", "chunk_size": "1", "auto_start": str(starts)}
+    made = await client.post("/api/v1/batches", files={"file": file}, data=fields)
+    assert made.status_code == 201, made.text
+    return dict(made.json()["data"]["batch_info"])
+
+
+def batch_csv(site: Site) -> bytes:
+    """A CSV of URLs, with a column that is carried along."""
+    return f"url,shop\n{site.photo()},=1+1\n{site.url}/missing.jpg,Bäcker\n".encode()
 
 
 async def ids_of_albums(client: httpx.AsyncClient) -> Ids:
@@ -90,11 +120,11 @@ def real_files(site: Site) -> dict[str, tuple[str, bytes, str]]:
     """A file for each form that takes one, by its path."""
     photo = ("photo.jpg", picture(), "image/jpeg")
     products = ("products.csv", product_csv([[site.photo()]]).encode(), "text/csv")
-    urls = ("urls.csv", batch_csv([site.photo()]).encode(), "text/csv")
+    shops = ("shops.csv", batch_csv(site), "text/csv")
     return {
+        "/api/v1/batches": shops,
+        "/upload": shops,
         "/api/upload": products,
         "/api/images/upload": photo,
         "/api/images/batch-upload": photo,
-        "/api/v1/batches": urls,
-        "/upload": urls,
     }

@@ -48,6 +48,11 @@ class Operation:
         return self.path.startswith(ALBUMS_DOOR)
 
     @property
+    def is_operators(self) -> bool:
+        """Whether it is for operators: admin keys, and the account `local` where it needs none."""
+        return self.path.startswith("/admin/")
+
+    @property
     def is_admins(self) -> bool:
         """Whether it is for admin keys only."""
         return self.path.startswith(("/api/admin", "/api/ledger"))

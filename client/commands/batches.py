@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,9 @@ def analyze(
     csv: Annotated[Path, typer.Argument(help="With a column url, URL, image_url or link; others are carried along.")],
     name: Annotated[str | None, typer.Option(help="Batch_<date>_<time> by default.")] = None,
     provider: Annotated[Provider | None, typer.Option(help="Who reads the pictures; auto by default.")] = None,
+    operation: Annotated[
+        Literal["analyze", "copy"] | None, typer.Option(help="copy only fetches; analyze by default.")
+    ] = None,
     start: Annotated[bool, typer.Option("--start/--no-start", help="Work on it at once.")] = True,
     watch: Watch = False,
     out: Out = None,
@@ -53,7 +56,9 @@ def analyze(
         raise typer.BadParameter(f"there is no file {path}", param_hint="CSV")
     if out and not start:
         raise typer.BadParameter("results come when it has ended: leave out --no-start", param_hint="--out")
-    options = BatchOptions(batch_name=name, provider=provider, auto_start=start, webhook_url=webhook)
+    options = BatchOptions(
+        batch_name=name, provider=provider, operation=operation, auto_start=start, webhook_url=webhook
+    )
     with open_batches(url) as gateway:
         done = submit(gateway, path, options, again=again)
         made = done.created

@@ -15,6 +15,9 @@ JPEG = {
     "params": {"format": "jpeg", "quality": JPEG_QUALITY, "max_side": JPEG_SIDE_PIXELS_MAX},
 }
 
+# After which those come again who found no place: less than what those who have one still have to do.
+CROWDED_LOCAL_SECONDS, CROWDED_REMOTE_SECONDS = 10, 2
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -33,7 +36,8 @@ async def find(event: ImageFetched, ports: Ports) -> Finding:
     fingerprint = analysis_fingerprint(event.recipe.params, provider, model)
     key = AnalysisKey(event.account_id, event.blob.digest, fingerprint)
     asker = (event.image_id, event.run)
-    (analyzed, known), shared = await ports.sharing.get(key, asker, partial(_look_up, event, provider, key, ports))
+    with ports.crowd.place(event.seq, CROWDED_LOCAL_SECONDS if provider == LOCAL else CROWDED_REMOTE_SECONDS):
+        (analyzed, known), shared = await ports.sharing.get(key, asker, partial(_look_up, event, provider, key, ports))
     kept = None if known or shared else KeptAnalysis(key, analyzed.analysis, provider, analyzed.model)
     return Finding(analyzed, provider, known or shared, kept)
 
@@ -51,14 +55,17 @@ async def _look_up(event: ImageFetched, provider: str, key: AnalysisKey, ports: 
 
 
 async def _locally(event: ImageFetched, ports: Ports) -> Analyzed:
-    async with ports.blobs.local(event.blob.digest) as source:
-        recipe = {"operation": "analyze", "params": event.recipe.params}
+    recipe = {"operation": "analyze", "params": event.recipe.params}
+    async with ports.turns, ports.blobs.local(event.blob.digest) as source:
+        ports.gate.admit(event)  # its job may have been paused or cancelled while it waited
         return Analyzed(await ports.readers.read(source, recipe), LOCAL_MODEL)
 
 
 async def _by(provider: str, event: ImageFetched, ports: Ports) -> Analyzed:
+    ports.providers[provider].admit()
     async with ports.blobs.local(event.blob.digest) as source:
         jpeg = await _jpeg_of(source, ports)
+    ports.gate.admit(event)
     return await ports.providers[provider].analyze(jpeg)
 
 

@@ -1,5 +1,6 @@
 """What the enhancer's handlers reach the world by."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from services.enhancer import store
 from services.enhancer.analysis import Analyzed, Provider
 from services.enhancer.confinement import SandboxLimits
+from services.enhancer.crowd import Crowd
 from services.enhancer.made import Made
 from services.enhancer.providers import open_providers
 from services.enhancer.sandbox import Sandbox
@@ -36,8 +38,10 @@ class Ports:
     blobs: Blobs
     analyzer: str
     analyzed: Made[AnalysisKey, KeptAnalysis]
+    crowd: Crowd
     sharing: Sharing[AnalysisKey, tuple[Analyzed, bool]]
     readers: Sandbox
+    turns: asyncio.Semaphore
     providers: Mapping[str, Provider]
 
 
@@ -57,8 +61,10 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
             blobs=open_blobs(settings.blobs_url),
             analyzer=settings.analyzer,
             analyzed=Made(core.database, store.find_analyses),
+            crowd=Crowd(settings.analyses_max),
             sharing=Sharing(settings.concurrency),
             readers=readers,
+            turns=asyncio.Semaphore(settings.analyze_workers),
             providers=providers,
         )
 

@@ -9,6 +9,8 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import SharedSettings
 
+SEPARATORS = re.compile(r"[\s,;]+")
+
 
 class Settings(SharedSettings):
     """Workers and their limits; seconds and bytes."""
@@ -27,23 +29,14 @@ class Settings(SharedSettings):
         "auto", description="who analyses when the recipe does not say; auto: a provider that has keys, else local"
     )
     analyze_workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 2, description="of the local analyser, started when first needed"
+        default_factory=lambda: os.cpu_count() or 2,
+        ge=1,
+        description="of the local analyser, started when first needed",
     )
-    analyze_seconds_max: float = 120
+    analyze_seconds_max: float = 180
     analyze_memory_bytes_max: int = 2 << 30
     source_pixels_max: int = 50_000_000
     source_frames_max: int = 500
-
-    @property
-    def concurrency(self) -> int:
-        """Enough for one commit and the next, so that no worker waits; few enough that replicas share the work."""
-        return self.enhance_concurrency or 48 * self.enhance_workers
-
-    @property
-    def api_keys_count(self) -> int:
-        """Keys of all providers together."""
-        named = (self.google_vision_api_keys, self.gemini_api_keys, self.gemini_api_key)
-        return len({key for each in named for key in re.split(r"[\s,;]+", each.get_secret_value()) if key})
 
     # Providers: analysers that are reached over HTTP. Keys are comma-separated; prices in millionths of a US dollar.
     google_vision_api_keys: SecretStr = Field(
@@ -67,3 +60,34 @@ class Settings(SharedSettings):
     google_vision_feature_cost_micros: int = Field(1_500, ge=0, description="per image; three features are asked for")
     gemini_input_cost_micros: int = Field(100_000, ge=0, description="per million tokens")
     gemini_output_cost_micros: int = Field(400_000, ge=0, description="per million tokens")
+
+    @property
+    def concurrency(self) -> int:
+        """Enough for one commit and the next, so that no worker waits; few enough that replicas share the work."""
+        return self.enhance_concurrency or 48 * self.enhance_workers
+
+    @property
+    def analyses_max(self) -> int:
+        """Of these at most so many are analyses, which take long: the others' images go on between them."""
+        return max(1, self.concurrency // 2)
+
+    @property
+    def google_vision_secrets(self) -> list[str]:
+        """Google Vision's keys."""
+        return _listed(self.google_vision_api_keys)
+
+    @property
+    def gemini_secrets(self) -> list[str]:
+        """Gemini's keys, of both settings."""
+        return _listed(self.gemini_api_keys, self.gemini_api_key)
+
+    @property
+    def api_keys_count(self) -> int:
+        """How many keys of providers there are."""
+        return len(self.google_vision_secrets) + len(self.gemini_secrets)
+
+
+def _listed(*settings: SecretStr) -> list[str]:
+    """What settings name, each once."""
+    named = [part for setting in settings for part in SEPARATORS.split(setting.get_secret_value()) if part]
+    return list(dict.fromkeys(named))

@@ -15,6 +15,7 @@ class DueSweep:
     """A deleted job to be swept. `is_settled`: closed for so long that nothing can be on its way in any more."""
 
     job_id: UUID
+    swept_seq: int
     is_settled: bool
 
 
@@ -49,7 +50,7 @@ async def lock_due(connection: Connection, keep_seconds: float, settled_seconds:
             LIMIT 1
             FOR UPDATE SKIP LOCKED
         )
-        RETURNING job_id, closed_at <= now() - make_interval(secs => $2) AS is_settled
+        RETURNING job_id, swept_seq, closed_at <= now() - make_interval(secs => $2) AS is_settled
         """,
         keep_seconds,
         settled_seconds,
@@ -57,30 +58,36 @@ async def lock_due(connection: Connection, keep_seconds: float, settled_seconds:
     return DueSweep(**row) if row else None
 
 
-async def delete_results(connection: Connection, job_id: UUID, limit: int) -> int:
-    """Delete some of a job's results; returns how many."""
-    status = await connection.execute(
+async def find_next_seq(connection: Connection, sweep: DueSweep) -> int | None:
+    """From where on there is something left; what was deleted just now lies before that, and costs nothing any more."""
+    found: int | None = await connection.fetchval(
         """
-        DELETE FROM results
-        WHERE job_id = $1 AND seq IN (SELECT seq FROM results WHERE job_id = $1 ORDER BY seq LIMIT $2)
+        SELECT least(
+            (SELECT min(seq) FROM results WHERE job_id = $1 AND seq >= $2),
+            (SELECT min(seq) FROM findings WHERE job_id = $1 AND seq >= $2)
+        )
         """,
-        job_id,
-        limit,
+        sweep.job_id,
+        sweep.swept_seq,
     )
-    return int(status.rpartition(" ")[2])
+    return found
 
 
-async def delete_findings(connection: Connection, job_id: UUID, limit: int) -> int:
-    """Delete some of a job's findings; returns how many."""
-    status = await connection.execute(
+async def delete_portion(connection: Connection, job_id: UUID, from_seq: int, before_seq: int) -> None:
+    """Delete a job's results and findings from one place to another; the sweep goes on from there at once."""
+    await connection.execute(
         """
-        DELETE FROM findings
-        WHERE job_id = $1 AND seq IN (SELECT seq FROM findings WHERE job_id = $1 ORDER BY seq LIMIT $2)
+        WITH no_results AS (
+            DELETE FROM results WHERE job_id = $1 AND seq >= $2 AND seq < $3
+        ), no_findings AS (
+            DELETE FROM findings WHERE job_id = $1 AND seq >= $2 AND seq < $3
+        )
+        UPDATE deleted_jobs SET swept_seq = $3, next_sweep_at = now() WHERE job_id = $1
         """,
         job_id,
-        limit,
+        from_seq,
+        before_seq,
     )
-    return int(status.rpartition(" ")[2])
 
 
 async def delete_exports(connection: Connection, job_id: UUID) -> None:
@@ -108,17 +115,19 @@ async def delete_job(connection: Connection, job_id: UUID) -> None:
     await connection.execute("DELETE FROM jobs WHERE job_id = $1", job_id)
 
 
-async def mark_emptied(connection: Connection, job_id: UUID) -> None:
-    """Go on at once: there may be more."""
-    await connection.execute("UPDATE deleted_jobs SET next_sweep_at = now() WHERE job_id = $1", job_id)
+async def mark_swept(connection: Connection, sweep: DueSweep) -> None:
+    """End a sweep: the next one is the last look, after which the tombstone stands alone.
 
-
-async def mark_swept(connection: Connection, job_id: UUID) -> None:
-    """Let the tombstone stand alone, once no message of the job is on its way."""
+    That one waits for messages that are on their way.
+    """
     await connection.execute(
         """
-        UPDATE deleted_jobs SET next_sweep_at = NULL
-        WHERE job_id = $1 AND NOT EXISTS (SELECT FROM deliveries WHERE deliveries.job_id = $1)
+        UPDATE deleted_jobs
+        SET swept_seq = 0, next_sweep_at = CASE
+                WHEN NOT $2 OR EXISTS (SELECT FROM deliveries WHERE deliveries.job_id = $1) THEN next_sweep_at
+            END
+        WHERE job_id = $1
         """,
-        job_id,
+        sweep.job_id,
+        sweep.is_settled and sweep.swept_seq == 0,
     )

@@ -6,10 +6,6 @@ from services.exporter.handlers import SERVICE
 from services.exporter.ports import open_ports
 from services.exporter.settings import Settings
 from shared import service
-from shared.events import ExportRequested, ReportRequested
-
-PREFETCH = 200
-FILES = (ExportRequested, ReportRequested)
 
 if __name__ == "__main__":
     settings = Settings()
@@ -18,7 +14,7 @@ if __name__ == "__main__":
         settings,
         lambda core: open_ports(core, settings),
         migrations=[Path(__file__).parent / "migrations"],
-        prefetch=lambda event: settings.export_concurrency if event in FILES else PREFETCH,
+        prefetch=settings.prefetch,
         before_commit=lambda ports: ports.blobs.settle,
         background=lambda ports: [ports.deliverer.run, ports.upkeep.run],
     )

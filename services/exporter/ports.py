@@ -1,5 +1,6 @@
 """What the exporter's handlers and its deliverer reach the world by."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -120,7 +121,7 @@ async def open_ports(core: Core, settings: Settings) -> AsyncIterator[Ports]:
     async with GuardedClient.open(allowance=allowance, limits=limits_of(settings)) as web:
         yield Ports(
             records=Records(core.database, f"{settings.public_url.rstrip('/')}/api/image/"),
-            reports=Reports(core.database, settings.export_rows_max),
+            reports=Reports(core.database, settings.export_rows_max, asyncio.Semaphore(settings.export_concurrency)),
             upkeep=Upkeep(core.database, settings.deleted_results_seconds),
             blobs=open_blobs(settings.blobs_url),
             deliverer=Deliverer(

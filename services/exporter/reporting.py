@@ -18,12 +18,14 @@ from services.exporter.formats.report_xlsx import save_xlsx
 from services.exporter.pages import hand_over
 from services.exporter.report_rows import CarriedColumns, Report, ReportRow
 from shared.db import Database
-from shared.errors import Permanent
+from shared.errors import NotYet, Permanent
 from shared.events import ReportRequested
 from shared.outcome import Connection
 from shared.reports import ReportSection
 
 WAIT_SECONDS_MAX = 180
+LARGE_ROWS = 20_000
+BUSY_SECONDS = 2.0
 
 Save = Callable[[Iterator[Sequence[ReportRow]], Path, Report], None]
 WRITERS: dict[str, Save] = {"csv": save_csv, "json": save_json, "xlsx": save_xlsx}
@@ -64,10 +66,14 @@ def _why_not_here(section: ReportSection, known: KnownSection) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Reads findings and writes files, page by page, each report from one moment's view of the database."""
+    """Reads findings and writes files, page by page, each report from one moment's view of the database.
+
+    large: the slots of large reports; one that finds none free comes again, so that small ones pass it by.
+    """
 
     database: Database
     rows_max: int
+    large: asyncio.Semaphore
 
     async def know(self, event: ReportRequested) -> Known:
         """What is known of the report's batches."""
@@ -86,12 +92,17 @@ class Reports:
     async def write(self, event: ReportRequested, known: Known, path: Path) -> int:
         """Write the report to `path`; returns how many results it tells of.
 
-        Raises Permanent `too_many_rows`, and `batch_deleted` when nothing is left to tell of.
+        Raises Permanent `too_many_rows`, and `batch_deleted` when nothing is left to tell of; NotYet while too many
+        large ones are being written.
         """
         kept = [section for section in event.sections if not known[section.job_id].is_deleted]
         if event.sections and not kept and not event.bundled:
             raise Permanent("batch_deleted", "The batch was deleted.")
-        async with self._one_moment() as connection:
+        rows = sum(known[section.job_id].findings for section in kept)
+        async with (
+            self._slot(rows if event.limit is None else min(rows, event.limit)),
+            self._one_moment() as connection,
+        ):
             writing = _Writing(connection, event, known)
             total = await writing.count(kept, event.limit)
             if total > self.rows_max:
@@ -100,6 +111,16 @@ class Reports:
                 return await writing.bundle(path)
             await writing.file(kept, total, path)
             return total
+
+    @asynccontextmanager
+    async def _slot(self, rows: int) -> AsyncIterator[None]:
+        if rows <= LARGE_ROWS:
+            yield
+            return
+        if self.large.locked():
+            raise NotYet("other large reports are being written", BUSY_SECONDS)
+        async with self.large:
+            yield
 
     @asynccontextmanager
     async def _one_moment(self) -> AsyncIterator[Connection]:

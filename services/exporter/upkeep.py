@@ -66,13 +66,12 @@ class Upkeep:
             sweep = await deletions.lock_due(connection, self.keep_seconds, self.settled_seconds)
             if sweep is None:
                 return False
-            deleted = await deletions.delete_results(connection, sweep.job_id, self.portion_rows)
-            deleted += await deletions.delete_findings(connection, sweep.job_id, self.portion_rows)
+            next_seq = await deletions.find_next_seq(connection, sweep)
+            if next_seq is not None:
+                await deletions.delete_portion(connection, sweep.job_id, next_seq, next_seq + self.portion_rows)
+                return True
             await deletions.delete_exports(connection, sweep.job_id)
             await deletions.delete_deliveries(connection, sweep.job_id)
             await deletions.delete_job(connection, sweep.job_id)
-            if deleted:
-                await deletions.mark_emptied(connection, sweep.job_id)
-            elif sweep.is_settled:
-                await deletions.mark_swept(connection, sweep.job_id)
+            await deletions.mark_swept(connection, sweep)
         return True

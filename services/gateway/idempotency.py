@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 from uuid import UUID
 
+import asyncpg
+
 from services.gateway.store import idempotency
 from shared.db import Database
 from shared.envelope import new_id
@@ -14,6 +16,7 @@ from shared.errors import DarkroomError
 from shared.outcome import Connection
 
 KEY_CHARACTERS_MAX = 255
+SAME_REQUEST_SECONDS_MAX = 1
 
 
 class KeyReused(DarkroomError):
@@ -97,6 +100,21 @@ async def claim_within(connection: Connection, keyed: Keyed) -> Claim | Answered
     if row["owner"] != owner:
         raise StillRunning
     return Claim(owner)
+
+
+async def claim_unless_running(connection: Connection, keyed: Keyed) -> Claim | Answered:
+    """As `claim_within`, for work that may take long: the same request meanwhile is not kept waiting for its end.
+
+    Whatever ends the work, be it a kill, lets the key go at once. Raises KeyReused, StillRunning.
+    """
+    await idempotency.limit_lock_waits(connection, SAME_REQUEST_SECONDS_MAX)
+    try:
+        found = await claim_within(connection, keyed)
+    except asyncpg.LockNotAvailableError:
+        raise StillRunning from None
+    await idempotency.limit_lock_waits(connection, 0)
+    assert not isinstance(found, Bound), "an operation either binds its keys or answers them"
+    return found
 
 
 async def release_job(connection: Connection, job_id: UUID) -> None:

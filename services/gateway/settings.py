@@ -54,6 +54,7 @@ class Settings(SharedSettings):
     download_wait_seconds: float = 25
     export_wait_seconds: float = Field(100, gt=0, description="for a report of batches; then 202")
     export_rows_max: int = Field(1_000_000, ge=1, description="of a report of batches")
+    exports_waiting_max: int = Field(100, ge=1, description="reports of an account that are being made; then 429")
     dispatch_job_images_min: int = Field(128, description="in flight per job, however slow it goes")
     dispatch_job_images_max: int = 1024
     dispatch_images_max: int = Field(2048, description="in flight in all")

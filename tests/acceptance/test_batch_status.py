@@ -117,6 +117,15 @@ async def test_the_details_are_flat_and_nested(client: httpx.AsyncClient, site: 
     assert {"batch_info", "progress", "timing", "performance"} <= found.keys()
 
 
+async def test_a_batch_is_analysed_unless_it_is_told_not_to_be(client: httpx.AsyncClient, site: Site) -> None:
+    batch_id = await run_batch(client, batch_csv([site.photo(), f"{site.url}/broken.jpg?{uuid4().hex}"]), operation="")
+    found = await told(client, f"/batch/{batch_id}")
+    assert (found["batch_info"]["operation"], found["batch_info"]["provider"]) == ("analyze", "auto")
+    assert (found["successful_count"], found["status"]) == (1, "completed")
+    (error,) = found["recent_errors"]
+    assert error["error_message"].partition(":")[0] in ("truncated", "decode_failed")
+
+
 async def test_chunks_have_counters_and_times_of_their_own(client: httpx.AsyncClient, site: Site) -> None:
     bad = [f"{site.url}/missing.jpg?{uuid4().hex}" for _ in range(2)]
     batch_id = await run_batch(client, batch_csv([*site.photos(2), *bad]), chunk_size="2")
@@ -232,6 +241,19 @@ async def test_progress_is_told_as_it_happens_until_the_end(client: httpx.AsyncC
     assert counts == sorted(counts)
     assert {1, 2} <= set(counts)
     assert news[-1][1] == await told(client, f"/batches/{batch_id}/progress")
+
+
+async def test_news_of_a_batch_end_when_it_is_deleted(client: httpx.AsyncClient) -> None:
+    batch_id = await waiting(client)
+    events = []
+    async with client.stream("GET", f"/api/v1/batches/{batch_id}/events") as stream:
+        async for line in stream.aiter_lines():
+            if line.startswith("event: "):
+                events.append(line)
+                if events == ["event: progress"]:
+                    gone = await client.delete(f"/api/v1/batches/{batch_id}", params={"force": "true"})
+                    assert gone.status_code == 200, gone.text
+    assert events == ["event: progress", "event: end"]
 
 
 async def test_an_account_has_so_many_streams_open_at_once(alice: Caller) -> None:

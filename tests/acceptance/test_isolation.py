@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.album_builders import Album, Json, album_of, batch_of, enhance, picture, said, until_all_ended
 from tests.album_callers import Callers
-from tests.batch_builders import batch_csv, run_batch
+from tests.batch_builders import batch_csv, run_batch, told
 from tests.builders import Hooks, Site, images_of, product_csv, run
 from tests.operations import FORMS, JSON, Operation, Slot, operations_of
 
@@ -30,7 +30,14 @@ PATH_KINDS = {
     "/api/v1/batch/": "batch",
     "/api/v1/batches/": "batch",
     "/api/v1/export/batch/": "batch",
+    "/api/v1/results/": "result",
     "/export/batch/": "batch",
+    "/batch/": "action",
+    "/batch/{}/": "batch",
+    "/batch/bulk/": "action",
+    "/admin/batch/": "batch",
+    "/admin/batch/{}/": "action",
+    "/admin/job/": "batch",
     "/api/v1/export/files/": "export",
     "/api/admin/accounts/": "account",
     "/api/admin/keys/": "key",
@@ -51,11 +58,15 @@ FIELD_KINDS = {
 }
 """The same for fields of queries and bodies."""
 
+ACTION = "pause"
+"""What is done where a path's parameter says so."""
+
 NOT_OURS = {"pipelineId"}  # kept for the caller, leads to nothing
 
 FIELDS: dict[str, Json] = {
     "PATCH /api/albums/{}": {"name": "Taken over"},
     "POST /api/albums/{}/enhance": {"tier": "TIER_1K"},
+    "POST /api/v1/batches/{}/clone": {"new_name": "Taken over"},
     "POST /api/images/enhance": {"tier": "TIER_1K"},
     "POST /api/images/batch-enhance": {"tier": "TIER_1K"},
     "POST /api/admin/accounts/{}/grants": {"amount": 5, "reason": "bonus"},
@@ -110,6 +121,7 @@ async def owner_of_everything(callers: Callers, site: Site, hooks: Hooks) -> Own
         "job": (jobs[0]["id"], batch_id),
         "request": (request_id,),
         "batch": (images_batch,),
+        "result": ((await told(client, f"/batch/{images_batch}"))["recent_results"][0]["result_id"],),
         "export": (await export_of(client, images_batch),),
         "file": ((await images_of(client, request_id))[0]["output_url"].rpartition("/")[2],),
         "account": (account_id,),
@@ -191,7 +203,7 @@ async def call(client: httpx.AsyncClient, operation: Operation, own: Ids, slot: 
     """Call an operation with `value` in one slot and the caller's own ids in the others."""
     path, query, body = operation.path, {}, dict(FIELDS.get(operation.name, {}))
     for each in operation.slots:
-        filled = value if each == slot else own[kind_of(each)][0]
+        filled = value if each == slot else ACTION if kind_of(each) == "action" else own[kind_of(each)][0]
         if each.place == "path":
             path = path.replace("{}", filled, 1)
         elif each.place == "query":
@@ -213,13 +225,14 @@ def sent(operation: Operation, body: Json) -> dict[str, Any]:
 async def differences(client: httpx.AsyncClient, operations: list[Operation], owner: Owner, own: Ids) -> list[str]:
     """A line for every answer that tells the owner's ids from those that nobody has."""
     found: list[str] = []
+    has_key = "X-API-Key" in client.headers
     for operation in operations:
-        for slot in operation.slots:
-            for real in owner.ids[kind_of(slot)]:
+        for slot in operation.slots if has_key or not operation.is_operators else ():
+            for real in owner.ids.get(kind_of(slot), ()):
                 unknown = unknown_like(real)
                 assert unknown != real
                 seen = [await seen_of(client, operation, own, slot, each) for each in (real, unknown)]
-                if not is_right(operation, slot, "X-API-Key" in client.headers, *seen):
+                if not is_right(operation, slot, has_key, *seen):
                     found.append(f"{operation.name}, {slot.name} = {real}: {seen[0]}, but for an unknown one {seen[1]}")
     return found
 
@@ -247,14 +260,14 @@ def is_right(operation: Operation, slot: Slot, has_key: bool, real: tuple[int, s
         return real == (403, '{"error":"Forbidden"}') and unknown[0] == 404
     if slot.place != "path":
         return real == unknown and real[0] in (200, 400, 401, 403, 404)
-    refused = 403 if operation.is_admins and has_key else 404
+    refused = 403 if (operation.is_admins or operation.is_operators) and has_key else 404
     return real == unknown and real[0] in ((refused,) if has_key else (401, 404))
 
 
 def is_view(operation: Operation) -> bool:
     """Whether an operation shows what an account has."""
     is_health = operation.path in ("/", "/health", "/api/v1/health")
-    return operation.method == "GET" and not operation.is_admins and not is_health
+    return operation.method == "GET" and not (operation.is_admins or operation.is_operators or is_health)
 
 
 def paths_of(operation: Operation, owner: Owner) -> list[str]:

@@ -24,7 +24,7 @@ DOCUMENT: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text(encodi
 CONFIG = SchemathesisConfig.from_dict({"generation": {"deterministic": True}})
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT, config=CONFIG)
 EXAMPLES = settings(
-    max_examples=30,
+    max_examples=15,
     derandomize=True,
     deadline=None,
     database=None,
@@ -53,6 +53,7 @@ IMPATIENT = {
     "DARKROOM_IMAGE_UPLOAD_RATE": "0/60",
     "DARKROOM_VERSIONS_RATE": "0/60",
     "DARKROOM_DOWNLOAD_WAIT_SECONDS": "5",
+    "DARKROOM_EXPORT_WAIT_SECONDS": "5",
 }
 """No limits on how often one may call, and no long waits for files."""
 
@@ -105,12 +106,20 @@ def name_real_ids(case: schemathesis.Case, caller: Belongings, chance: int) -> N
     if "text/event-stream" not in answers:
         for name in case.path_parameters.keys() & caller.ids.keys():
             case.path_parameters[name] = one_of(caller.ids[name], case.method, chance)
-    if isinstance(case.body, dict):
-        for name in case.body.keys() & caller.ids.keys():
-            if isinstance(case.body[name], list):
-                case.body[name] = list(caller.ids[name])
-            elif isinstance(case.body[name], str):
-                case.body[name] = one_of(caller.ids[name], case.method, chance)
+    for said in (case.query, case.body):
+        replace_ids(said, caller, case.method, chance)
+
+
+def replace_ids(said: Any, caller: Belongings, method: str, chance: int) -> None:
+    """Put ids of the caller's where a value of such a name stands, at any depth."""
+    for name, value in said.items() if isinstance(said, dict) else ():
+        ids = caller.ids.get(name)
+        if ids is None:
+            replace_ids(value, caller, method, chance)
+        elif isinstance(value, list):
+            said[name] = list(ids)
+        elif isinstance(value, str):
+            said[name] = one_of(ids, method, chance)
 
 
 def one_of(ids: tuple[str, ...], method: str, chance: int) -> str:

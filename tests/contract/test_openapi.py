@@ -1,6 +1,7 @@
 """The gateway's API says of every operation what it does, how it fails, and how an answer looks."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -76,6 +77,21 @@ def test_who_needs_a_key_is_told(name: str) -> None:
 def test_a_request_that_is_named_may_be_unknown(name: str) -> None:
     if "{" in name:
         assert "404" in OPERATIONS[name]["responses"]
+
+
+def references(part: Any) -> Iterator[str]:
+    """Every reference in a part of the document."""
+    if isinstance(part, dict):
+        yield from (value for name, value in part.items() if name == "$ref")
+        yield from (found for value in part.values() for found in references(value))
+    elif isinstance(part, list):
+        yield from (found for value in part for found in references(value))
+
+
+def test_every_reference_leads_somewhere() -> None:
+    known = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+    assert known
+    assert set(references(DOCUMENT)) <= known
 
 
 def test_every_operation_has_an_id_of_its_own() -> None:

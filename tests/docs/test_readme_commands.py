@@ -1,5 +1,6 @@
 """The curl commands of the README, run as they stand against the running system."""
 
+import csv
 import json
 import zipfile
 from collections.abc import Iterator
@@ -21,9 +22,10 @@ ADMIN_KEY, ACCOUNT = ".darkroom/admin.key", "acme"
 
 
 @pytest.fixture
-def shell(tmp_path: Path, stack: Stack, site_with_a_gap: str) -> Iterator[Shell]:
-    """A shell beside a products.csv, one of whose images is missing."""
+def shell(tmp_path: Path, stack: Stack, site_with_a_gap: str, site: Site) -> Iterator[Shell]:
+    """A shell beside a products.csv and a shops.csv; one image of each is missing."""
     (tmp_path / "products.csv").write_text(site_with_a_gap)
+    (tmp_path / "shops.csv").write_text(f"url,city\n{site.photo()},Bonn\n{site.url}/missing.jpg,Kiel\n")
     with Shell(tmp_path) as opened:
         yield opened
 
@@ -100,7 +102,19 @@ async def test_the_commands_of_the_readme_do_what_it_says(
     assert json_of(made + "}")["name"] == "Acme Furniture"
     assert json_of("{" + secret)["secret"] not in secrets
     run_albums(commands, tmp_path)
+    run_batch(commands, tmp_path)
     assert commands.left == []
+
+
+def run_batch(commands: Commands, folder: Path) -> None:
+    """The commands about pictures that are read."""
+    said = commands.run("@shops.csv")
+    assert "event: end" in said
+    assert '"batch_name":"High street"' in said
+    assert '"error_type":"http_404"' in said
+    rows = list(csv.DictReader((folder / "shops-read.csv").read_text(encoding="utf-8-sig").splitlines()))
+    assert {row["city"]: row["success"] for row in rows} == {"Bonn": "Yes", "Kiel": "No"}
+    assert "xl/workbook.xml" in zipfile.ZipFile(folder / "shops-read.xlsx").namelist()
 
 
 def run_albums(commands: Commands, folder: Path) -> None:

@@ -13,14 +13,19 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+from services.enhancer import analyzing
 from services.enhancer.analysis import Analyzed
+from services.enhancer.crowd import Crowd
 from services.enhancer.domain import LOCAL_MODEL
 from services.enhancer.handlers import gave_up, on_image_fetched
 from services.enhancer.ports import Ports
 from services.enhancer.sharing import Sharing
+from shared import gate
 from shared.errors import NotYet, Permanent, Problem, Transient
-from shared.events import ImageEnhanced, ImageFailed
+from shared.events import ImageEnhanced, ImageFailed, ImageFetched
 from shared.facts import Analysis, Recipe
+from shared.gate import ALL_RUNS, Control
+from shared.outcome import Outcome
 from tests.enhancer_images import Oracle, fetched, handled, opened_ports, record
 from tests.eventually import eventually
 from tests.golden.pictures import file_of, shop_front
@@ -174,6 +179,14 @@ async def test_a_provider_without_keys_fails_the_image_with_its_reason(ports: Po
     assert problem.problem == "provider_not_configured"
 
 
+async def test_images_beyond_the_places_for_analyses_come_again(asking: Ports) -> None:
+    crowded = replace(asking, crowd=Crowd(2))
+    events = [await fetched(crowded, plain("gold"), seq=number) for number in range(5)]
+    outcomes = await asyncio.gather(*(handled(event, crowded) for event in events), return_exceptions=True)
+    assert [type(outcome).__name__ for outcome in outcomes] == ["ImageAnalyzed"] * 2 + ["NotYet"] * 3
+    assert (await handled(events[4], crowded)).analysis.store_name == "Miller"
+
+
 async def test_params_that_nobody_knows_fail_the_image(ports: Ports) -> None:
     recipe = Recipe(operation="analyze", provider="local", params={"tongue": "en"})
     with pytest.raises(Permanent, match="recipe_invalid"):
@@ -205,6 +218,38 @@ async def test_a_reader_that_crashes_fails_one_image_and_no_other(ports: Ports, 
 def assert_busy(ports: Ports) -> None:
     """The only reader is at an image: a stopped process shows it nowhere else."""
     assert ports.readers._free.empty()
+
+
+@pytest.mark.parametrize("state", ["paused", "cancelled"])
+@pytest.mark.parametrize("provider", ["local", "gemini"])
+async def test_an_image_whose_job_is_stopped_while_it_waits_is_not_analysed(
+    state: str, provider: str, asking: Ports, oracle: Oracle
+) -> None:
+    event = await fetched(asking, plain("olive"), provider)
+    fresh = asyncio.create_task(asking.gate.keep_fresh(asking.database))
+    async with asking.turns, asking.blobs.local(event.blob.digest):
+        waiting = asyncio.create_task(analyzing.find(event, asking))
+        if provider == "gemini":
+            (worker,) = asking.sandbox.pids
+            os.kill(worker, signal.SIGSTOP)
+        await record(
+            Outcome(record=[Control(event.job_id, state, 1, ALL_RUNS if state == gate.CANCELLED else 0)]), asking
+        )
+        await eventually(lambda: assert_stopped(event, asking))
+        if provider == "gemini":
+            os.kill(worker, signal.SIGCONT)
+    with pytest.raises((NotYet, Permanent), match=state):
+        await waiting
+    fresh.cancel()
+    assert not oracle.asked
+
+
+def assert_stopped(event: ImageFetched, ports: Ports) -> None:
+    try:
+        ports.gate.admit(event)
+    except (NotYet, Permanent):
+        return
+    raise AssertionError("The gate still lets the image pass.")
 
 
 async def test_a_reader_that_hangs_fails_one_image_in_time(postgres_url: str, tmp_path: Path, sign: bytes) -> None:

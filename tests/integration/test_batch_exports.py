@@ -1,7 +1,6 @@
 """Reports as callers get them: asked for once, awaited, named, counted, refused in the door's words."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -245,46 +244,6 @@ async def test_deliveries_are_counted_and_not_their_continuations(
     assert (after["max_export_size"], after["supported_formats"]) == (5, ["csv", "json", "xlsx"])
 
 
-@pytest.mark.parametrize(
-    ("path", "status", "error"),
-    [
-        ("/api/v1/export/batch/{}?format=pdf", 400, "Unsupported export format: pdf"),
-        (
-            "/api/v1/export/batch/{}?start_date=xx",
-            400,
-            "Invalid start_date format. Use ISO format: YYYY-MM-DDTHH:MM:SS",
-        ),
-        ("/api/v1/export/batch/{}?end_date=%00", 400, "Invalid end_date format. Use ISO format: YYYY-MM-DDTHH:MM:SS"),
-        (f"/api/v1/export/batch/{UNKNOWN_ID}", 404, f"Batch {UNKNOWN_ID} not found"),
-        ("/export/batch/nonsense", 404, "Batch nonsense not found"),
-        (f"/api/v1/export/batch/{UNKNOWN_ID}/preview", 404, f"Batch {UNKNOWN_ID} not found"),
-        (f"/api/v1/export/batch/{UNKNOWN_ID}/summary", 404, f"Batch {UNKNOWN_ID} not found"),
-        (f"/api/v1/export/files/{UNKNOWN_ID}", 404, f"Export {UNKNOWN_ID} not found"),
-        ("/api/v1/export/files/%00", 404, "Export ? not found"),
-        ("/api/v1/export/template?format=xlsx", 400, "Templates only available for CSV format"),
-        ("/export/bulk", 400, "batch_ids is required"),
-        (f"/export/bulk?batch_ids={{}},{UNKNOWN_ID}", 404, f"Batch {UNKNOWN_ID} not found"),
-        ("/api/v1/batch-data/export?success=maybe", 400, "success must be all, true or false"),
-        ("/api/v1/batch-data/export?format=pdf", 400, "Unsupported export format: pdf"),
-    ],
-)
-async def test_what_cannot_be_exported_is_refused_in_the_doors_words(
-    client: httpx.AsyncClient, batch: UUID, path: str, status: int, error: str
-) -> None:
-    answer = await client.get(path.format(batch))
-    assert (answer.status_code, answer.json()["success"], answer.json()["error"]) == (status, False, error)
-
-
-async def test_too_many_rows_are_413_at_once_and_fewer_are_not(ports: Ports, client: httpx.AsyncClient) -> None:
-    large = await batch_of(ports, [PLAIN] * 5 + [GONE])
-    refused = await client.get(f"/api/v1/export/batch/{large}")
-    assert (refused.status_code, refused.json()["error"]) == (413, "Export too large: 6 records. Maximum: 5")
-    assert (await got(ports, client, f"/api/v1/export/batch/{large}", success_only="true")).sections[0].results == 6
-    assert (await got(ports, client, f"/api/v1/export/batch/{large}", has_contact="true")).sections[0].results == 6
-    body = {"filters": {"batch_ids": [str(large)]}, "limit": 5}
-    assert (await posted(ports, client, "/api/v1/export/filtered", body)).limit == 5
-
-
 async def test_a_bundle_keeps_the_order_and_tells_of_bad_ids(
     ports: Ports, client: httpx.AsyncClient, batch: UUID
 ) -> None:
@@ -299,51 +258,6 @@ async def test_a_bundle_keeps_the_order_and_tells_of_bad_ids(
     assert answer.headers["content-type"] == "application/zip"
     name = f"multi_batch_export_{asked.requested_at:%Y%m%d_%H%M%S}.zip"
     assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "error"),
-    [
-        ("batches/multiple", b"", "batch_ids array is required"),
-        ("batches/multiple", b"{}", "batch_ids array is required"),
-        ("batches/multiple", b'{"batch_ids": []}', "batch_ids must be a non-empty array"),
-        ("batches/multiple", b'{"batch_ids": "a"}', "batch_ids must be a non-empty array"),
-        ("batches/multiple", b'{"batch_ids": [1]}', "batch_ids must be an array of texts"),
-        (
-            "batches/multiple",
-            json.dumps({"batch_ids": ["a"] * 11}).encode(),
-            "Maximum 10 batches can be exported together",
-        ),
-        ("batches/multiple", b'{"batch_ids": ["a"], "format": ["csv"]}', "Unsupported export format: ['csv']"),
-        ("batches/multiple", b'{"batch_ids": ["a"], "metadata": "no"}', "metadata must be true or false"),
-        ("filtered", b"", "Request body is required"),
-        ("filtered", b"[]", "The body must be a JSON object"),
-        ("filtered", b"{", "The body is not JSON"),
-        ("filtered", b'{"filters": [1]}', "filters must be an object"),
-        ("filtered", b'{"filters": {"batch_ids": "a"}}', "batch_ids must be an array"),
-        (
-            "filtered",
-            b'{"filters": {"start_date": 5}}',
-            "Invalid start_date format. Use ISO format: YYYY-MM-DDTHH:MM:SS",
-        ),
-        ("filtered", b'{"filters": {"store_name_filter": "a\\u0000"}}', "store_name_filter must be a text"),
-        ("filtered", b'{"filters": {"store_name_filter": "\\ud800"}}', "store_name_filter must be a text"),
-        ("filtered", b'{"limit": 0}', "limit must be a positive number"),
-        ("filtered", b'{"limit": NaN}', "limit must be a positive number"),
-        ("filtered", b'{"limit": true}', "limit must be a positive number"),
-        ("filtered", b'{"format": "pdf"}', "Unsupported export format: pdf"),
-    ],
-)
-async def test_bodies_that_are_not_as_they_must_be_are_400(
-    client: httpx.AsyncClient, path: str, body: bytes, error: str
-) -> None:
-    answer = await client.post(f"/api/v1/export/{path}", content=body)
-    assert (answer.status_code, answer.json()["error"]) == (400, error)
-
-
-async def test_a_body_that_is_too_large_is_413(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/api/v1/export/filtered", content=b'{"x": "' + b"x" * 2_000_000 + b'"}')
-    assert (answer.status_code, answer.json()["success"]) == (413, False)
 
 
 async def test_a_filtered_export_is_about_the_named_batches_or_all_that_are_shown(

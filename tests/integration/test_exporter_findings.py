@@ -83,6 +83,16 @@ async def test_within_a_run_a_finding_is_that_of_the_outcome_which_stands(databa
     assert await told(database, job) == [(0, 1, False, "http_404")]
 
 
+async def test_of_two_findings_of_a_run_the_first_stands_and_of_two_runs_the_later(database, ports) -> None:
+    job = Job(images_total=2, kind="batch")
+    await hear(database, ports, job.analyzed(0, store_name="First"))
+    await hear(database, ports, job.analyzed(0, store_name="Second"))
+    await hear(database, ports, job.failed(1, run=2, problem="http_410"), job.failed(1))
+    first, second = await findings(database, job)
+    assert first["store_name"] == "First"
+    assert (second["run"], second["problem"]) == (2, "http_410")
+
+
 async def test_a_finding_outlives_the_cancellation_of_a_later_run(database, ports) -> None:
     job = Job(kind="batch")
     await hear(database, ports, job.analyzed())

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from services.exporter import findings
+from services.exporter import findings, reporting
 from services.exporter.handlers import gave_up
 from services.exporter.reporting import WAIT_SECONDS_MAX
 from shared.db import Database
@@ -142,6 +142,17 @@ async def test_after_a_further_run_the_newest_result_is_told(database, ports) ->
     assert found[numbered(5)[0]]["store_name"] == "Found"
 
 
+async def test_a_report_waits_for_results_that_replace_earlier_ones(database, ports) -> None:
+    job = await batch(database, ports)
+    again = job.section(results=6).model_copy(update={"run": 2, "run_results": 2})
+    asked = report(again, account_id=job.account_id)
+    await hear(database, ports, job.failed(0, run=2))
+    with pytest.raises(NotYet, match="1 results"):
+        await hear(database, ports, asked)
+    await hear(database, ports, job.analyzed(5, run=3, store_name="Found"))
+    assert len(await urls(database, ports, asked)) == 6
+
+
 async def test_a_report_shows_one_moment_also_while_results_change(database, ports) -> None:
     count = 2 * findings.PAGE_ROWS
     job = Job(images_total=count, kind="batch")
@@ -202,6 +213,17 @@ async def test_more_rows_than_a_file_may_have_are_refused_unless_a_limit_keeps_t
             await hear(database, ports, asked)
     assert len(await urls(database, ports, report(job, limit=5_000))) == 5_000
     assert list((tmp_path / "blobs" / "staging").iterdir()) == []
+
+
+async def test_small_reports_pass_large_ones_by(database, ports, monkeypatch) -> None:
+    job = await batch(database, ports)
+    monkeypatch.setattr(reporting, "LARGE_ROWS", 5)
+    async with ports.reports.large, ports.reports.large:
+        assert ports.reports.large.locked()
+        with pytest.raises(NotYet, match="large"):
+            await hear(database, ports, report(job))
+        assert len(await urls(database, ports, report(job, limit=5))) == 5
+    assert len(await urls(database, ports, report(job))) == 6
 
 
 async def test_a_bundle_has_a_file_for_each_batch_and_a_note_for_each_that_is_missing(database, ports) -> None:

@@ -11,8 +11,10 @@ import pytest_asyncio
 from shared.bus import Bus, Closed
 from shared.db import MIGRATIONS, Database, migrate
 from shared.dead_letters import PUT_BACK_MAX, DeadLetter
+from shared.events import JobSubmitted
 from shared.publishing import Publication
 from shared.redriving import TAKEN_AT_ONCE, Redriven, Verdict, look, named, redrive
+from shared.topology import Subscription
 from tests.eventually import eventually
 from tests.small_service import EFFECTS, HEARD, Trouble, effects, paused, running
 
@@ -279,3 +281,25 @@ def test_a_queue_is_found_by_its_name_and_by_that_of_its_dead_letters() -> None:
     assert named(HEARD.queue) == named(HEARD.dead_queue) == HEARD
     assert named("no.such.queue") is None
     assert named("") is None
+
+
+async def test_what_the_broker_itself_gave_up_goes_back_too(bus: Bus, amqp_url: str) -> None:
+    unheard = Subscription("ledger", JobSubmitted)
+    _, enclosed = paused()
+    await bus.publish([Publication(enclosed, unheard.queue)])
+    async with await aio_pika.connect(amqp_url) as connection:
+        queue = await (await connection.channel()).get_queue(unheard.queue)
+        await (await queue.get(timeout=5)).reject(requeue=False)
+
+        async def died() -> None:
+            assert (await bus.depths())[unheard.dead_queue].ready == 1
+
+        await eventually(died, 20)
+        (letter,) = await look(bus, [unheard], 5)
+        assert (letter.problem, letter.told, letter.event_id) == ("rejected", False, str(enclosed.event_id))
+        assert letter.died_at is not None
+        tally = await redrive(bus, [unheard], all_back, problem="rejected", letters_max=5)
+        assert tally.by_queue == {unheard.queue: 1}
+        back = await queue.get(timeout=5)
+        assert (back.body, back.headers["event_id"]) == (enclosed.body, str(enclosed.event_id))
+        await back.ack()

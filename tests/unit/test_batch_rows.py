@@ -4,6 +4,8 @@ import csv
 import io
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -159,6 +161,31 @@ def test_what_is_read_is_what_a_plain_reader_would_keep(rows: list[tuple[str, st
     notes = {url: note for url, note in reversed(rows)}
     assert [(image[0], image[5]) for image in found] == list(enumerate(wanted, start=1))
     assert [image[6] for image in found] == [(notes[url].lstrip(" "),) for url in wanted]
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", b"url\n", b"\xff\xfe", b"url,a\nhttp://x/1,", b'url\n"http://']))
+def test_any_bytes_are_read_or_refused(content: bytes, start: bytes) -> None:
+    rows = read_batch_csv([start + content], limits=RowLimits())
+    try:
+        found = list(rows.images())
+    except InvalidCsv as error:
+        assert error.detail.startswith((NO_URLS, "Invalid CSV format: "))
+    else:
+        assert [image[0] for image in found] == list(range(1, len(found) + 1))
+        assert all(image[5].startswith(("http://", "https://")) for image in found)
+
+
+@pytest.mark.parametrize(
+    "record", ["," * 1_000_000, f"http://x/,{'🪑' * 100_000}", f"http://x/,{'x' * 130_000}"], ids=range(3)
+)
+def test_memory_stays_flat_however_large_records_are(record: str) -> None:
+    line = (record + "\n").encode()
+    tracemalloc.start()
+    with suppress(InvalidCsv):
+        list(read_batch_csv(chain([b"url,name\n"], repeat(line, 20)), limits=RowLimits()).images())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30_000_000
 
 
 def test_memory_stays_flat_however_many_rows_there_are() -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from pydantic import SecretStr
 
 from services.enhancer.providers.keys import Key, keys_of
 from services.enhancer.providers.line import Line
 from services.enhancer.providers.verdicts import KeyRefused, KeySlowed, Reply, problem_of_reply
+from services.enhancer.settings import Settings
 from shared.errors import Permanent, Problem, Transient
 from tests.provider_servers.behaviours import HTTP_ERRORS, error_body
 
@@ -104,15 +104,46 @@ def test_no_answer_is_an_accident(body: bytes, status: int) -> None:
     assert problem_of_reply("gemini", Reply(status, body)).problem.startswith("provider_")
 
 
+def settings_with(**environment: str) -> Settings:
+    """What the enhancer makes of variables."""
+    nothing = dict.fromkeys(
+        ("DARKROOM_GOOGLE_VISION_API_KEYS", "DARKROOM_GEMINI_API_KEYS", "DARKROOM_GEMINI_API_KEY"), ""
+    )
+    return Settings(**{**nothing, **environment})
+
+
 def test_keys_are_taken_from_all_settings_each_once() -> None:
-    found = keys_of("gemini", SecretStr(" first-key-aaaa, second-key-bbbb,,"), SecretStr("first-key-aaaa\nthird"))
-    assert [key.secret for key in found] == ["first-key-aaaa", "second-key-bbbb", "third"]
-    assert keys_of("gemini", SecretStr(""), SecretStr(" , ")) == []
+    found = settings_with(
+        DARKROOM_GEMINI_API_KEYS=" first-key-aaaa, second-key-bbbb,,",
+        DARKROOM_GEMINI_API_KEY="first-key-aaaa",
+        DARKROOM_GOOGLE_VISION_API_KEYS="third\n",
+    )
+    assert found.gemini_secrets == ["first-key-aaaa", "second-key-bbbb"]
+    assert found.google_vision_secrets == ["third"]
+    assert found.reported()["api_keys_count"] == "3"
+    assert "first-key" not in f"{found!r}{found}{found.reported()}"
+    assert settings_with(DARKROOM_GEMINI_API_KEYS=" , ").api_keys_count == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting"),
+    [
+        ("GOOGLE_VISION_API_KEYS", "google_vision_secrets"),
+        ("DARKROOM_GOOGLE_VISION_API_KEYS", "google_vision_secrets"),
+        ("GEMINI_API_KEY", "gemini_secrets"),
+        ("GEMINI_API_KEYS", "gemini_secrets"),
+        ("DARKROOM_GEMINI_API_KEY", "gemini_secrets"),
+        ("DARKROOM_GEMINI_API_KEYS", "gemini_secrets"),
+    ],
+)
+def test_keys_have_the_names_that_people_know(monkeypatch: pytest.MonkeyPatch, variable: str, setting: str) -> None:
+    monkeypatch.setenv(variable, "key-one,key-two")
+    assert getattr(Settings(), setting) == ["key-one", "key-two"]
 
 
 def test_a_key_that_no_header_can_carry_is_refused_without_being_shown() -> None:
     with pytest.raises(ValueError, match="key 2 of gemini") as refused:
-        keys_of("gemini", SecretStr("good-key,schlüssel-geheim"))
+        keys_of("gemini", ["good-key", "schlüssel-geheim"])
     assert "geheim" not in str(refused.value)
 
 

@@ -4,7 +4,7 @@ import json
 from uuid import UUID
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from services.exporter.report_rows import BASE_COLUMNS, CarriedColumns, distinct_names
 from tests.unit.report_samples import report_row
@@ -28,6 +28,7 @@ def test_a_carried_column_keeps_its_name_unless_it_is_taken(names: list[str], fo
     assert distinct_names(names) == found
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["url", "input_url", "input_url_2", "a", "a_2", "", "column", "Batch ID"]), max_size=9))
 def test_names_never_clash_whatever_they_are(names: list[str]) -> None:
     found = distinct_names(names)

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from services.exporter.cells import inert
 from services.exporter.formats.report_csv import commented, comments, save_csv
@@ -64,6 +64,7 @@ def test_wicked_texts_survive_or_are_made_inert(tmp_path: Path) -> None:
     assert [line[0].removeprefix("'") for line in found] == list(WICKED)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_cell_begins_a_formula_whatever_its_text(text: str, name: str) -> None:
     for cell in (inert(text), inert(f" {text}"), inert(f"={text}")):
@@ -94,6 +95,7 @@ def test_a_name_cannot_leave_its_comment(name: str, line: str) -> None:
     assert commented(name) == line
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_whatever_the_name_the_table_begins_in_the_eighth_line(name: str) -> None:
     told = about([], section=SECTION.model_copy(update={"name": name}))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from services.exporter.formats.report_json import indented, save_json
 from services.exporter.report_rows import Report, ReportRow
@@ -88,6 +88,7 @@ def test_wicked_texts_stand_as_they_are(tmp_path: Path) -> None:
 plain_values = st.none() | st.booleans() | st.integers() | st.text()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), plain_values | st.dictionaries(st.text(), plain_values)))
 def test_indenting_is_what_the_standard_library_does(value: dict[str, Any]) -> None:
     assert indented(value, "") == json.dumps(value, indent=2, ensure_ascii=False)

@@ -46,6 +46,6 @@ def _spoken(settings: Settings) -> list[tuple[Dialect, str, list[Key]]]:
     vision = GoogleVision(settings.google_vision_feature_cost_micros)
     gemini = Gemini(settings.gemini_model, settings.gemini_input_cost_micros, settings.gemini_output_cost_micros)
     return [
-        (vision, settings.google_vision_url, keys_of(vision.name, settings.google_vision_api_keys)),
-        (gemini, settings.gemini_url, keys_of(gemini.name, settings.gemini_api_keys, settings.gemini_api_key)),
+        (vision, settings.google_vision_url, keys_of(vision.name, settings.google_vision_secrets)),
+        (gemini, settings.gemini_url, keys_of(gemini.name, settings.gemini_secrets)),
     ]

@@ -60,6 +60,7 @@ CREATE TABLE deleted_jobs (
     account_id text NOT NULL,
     deleted_at timestamptz NOT NULL DEFAULT now(),
     closed_at timestamptz,                       -- from when on nothing of it is taken in any more
+    swept_seq integer NOT NULL DEFAULT 0,        -- how far the present sweep is
     next_sweep_at timestamptz DEFAULT now()      -- NULL: nothing is left of it
 );
 CREATE INDEX deleted_jobs_to_sweep ON deleted_jobs (next_sweep_at) WHERE next_sweep_at IS NOT NULL;

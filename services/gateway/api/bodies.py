@@ -25,7 +25,27 @@ def body_of(model: type[BaseModel]) -> Any:
 
 def described(model: type[BaseModel]) -> dict[str, Any]:
     """How the operation's documentation names such a body."""
-    return {"requestBody": {"content": {"application/json": {"schema": model.model_json_schema()}}, "required": True}}
+    return {
+        "requestBody": {
+            "content": {"application/json": {"schema": written_out(model.model_json_schema())}},
+            "required": True,
+        }
+    }
+
+
+def written_out(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose parts stand where they are referred to: references into it lead nowhere from inside a document."""
+    parts = schema.pop("$defs", {})
+
+    def replaced(part: Any) -> Any:
+        if isinstance(part, list):
+            return [replaced(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        named = parts[part["$ref"].rpartition("/")[2]] if "$ref" in part else {}
+        return {name: replaced(value) for name, value in {**named, **part}.items() if name != "$ref"}
+
+    return {name: replaced(value) for name, value in schema.items()}
 
 
 def parsed(model: type[Model], content: bytes) -> Model:

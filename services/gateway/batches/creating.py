@@ -1,6 +1,6 @@
 """A CSV of URLs becomes a batch, started at once where that is wanted: all in one transaction, or nothing at all."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 from uuid import UUID
@@ -8,12 +8,14 @@ from uuid import UUID
 from services.gateway.batches import control, states
 from services.gateway.batches.control import TooManyActive
 from services.gateway.batches.rows import BatchRows, RowLimits, read_batch_csv
+from services.gateway.idempotency import Answered, Keyed, claim_unless_running
 from services.gateway.intake import Submission, accept
 from services.gateway.ports import Ports
 from services.gateway.store import batches, chunks
 from services.gateway.store.batches import NewBatch
 from shared.errors import DarkroomError
 from shared.facts import Recipe
+from shared.outbox import Posted
 from shared.outcome import Connection
 
 PIECE_BYTES = 1 << 18
@@ -53,38 +55,42 @@ class Created:
     refusal: str | None = None
 
 
-Also = Callable[[Connection, Created], Awaitable[None]]
-"""Work for the transaction that creates a batch."""
+Tell = Callable[[Created], Answered]
+"""What is answered about a new batch."""
 
 
-async def create(ports: Ports, order: Order, also: Also) -> Created:
-    """Create a batch. Raises InvalidCsv, TooManyChunks, and what `also` raises; then nothing is left behind.
+async def create(ports: Ports, order: Order, keyed: Keyed | None, tell: Tell) -> Answered:
+    """Create a batch, once under its key. Raises InvalidCsv, TooManyChunks, KeyReused, StillRunning.
 
-    One that cannot start, because its account has as many active ones as it may, is created all the same.
+    Whatever is raised, nothing is left behind. A batch that cannot start, because its account has as many active ones
+    as it may, is created all the same.
     """
     async with ports.database.transaction() as connection:
-        limits = RowLimits(rows_max=ports.settings.csv_rows_max)
-        rows = read_batch_csv(_pieces(order.file), limits=limits)
-        job, posted = await accept(connection, ports, _submission(order, rows))
-        chunks_total = states.chunks_needed(job["images_total"], order.chunk_size)
-        if chunks_total > CHUNKS_MAX:
-            raise TooManyChunks(f"chunk_size makes {chunks_total:,} chunks; at most {CHUNKS_MAX:,} are allowed")
-        new = NewBatch(
-            job["job_id"],
-            order.account_id,
-            order.name,
-            order.description,
-            order.chunk_size,
-            chunks_total,
-            rows.columns,
-        )
-        await batches.insert_batch(connection, new)
-        await chunks.insert_chunks(connection, new.job_id, job["images_total"], order.chunk_size)
-        started, refusal = await _started(connection, ports, order, new.job_id)
-        created = Created(new.job_id, order.name, job["images_total"], order.chunk_size, chunks_total, started, refusal)
-        await also(connection, created)
+        claim = await claim_unless_running(connection, keyed) if keyed else None
+        if isinstance(claim, Answered):
+            return claim
+        created, posted = await _created(connection, ports, order)
+        answered = tell(created)
+        if claim:
+            await claim.answer(connection, answered.status, answered.body)
     ports.relay.publish(posted)
-    return created
+    return answered
+
+
+async def _created(connection: Connection, ports: Ports, order: Order) -> tuple[Created, Sequence[Posted]]:
+    rows = read_batch_csv(_pieces(order.file), limits=RowLimits(rows_max=ports.settings.csv_rows_max))
+    job, posted = await accept(connection, ports, _submission(order, rows))
+    job_id, images_total = job["job_id"], job["images_total"]
+    chunks_total = states.chunks_needed(images_total, order.chunk_size)
+    if chunks_total > CHUNKS_MAX:
+        raise TooManyChunks(f"chunk_size makes {chunks_total:,} chunks; at most {CHUNKS_MAX:,} are allowed")
+    new = NewBatch(
+        job_id, order.account_id, order.name, order.description, order.chunk_size, chunks_total, rows.columns
+    )
+    await batches.insert_batch(connection, new)
+    await chunks.insert_chunks(connection, job_id, images_total, order.chunk_size)
+    started, refusal = await _started(connection, ports, order, job_id)
+    return Created(job_id, order.name, images_total, order.chunk_size, chunks_total, started, refusal), posted
 
 
 async def _started(connection: Connection, ports: Ports, order: Order, job_id: UUID) -> tuple[bool | None, str | None]:

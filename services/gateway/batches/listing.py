@@ -60,7 +60,8 @@ async def _rows(
     if sort.by in UNINDEXED:
         return await result_pages.list_sorted(connection, wanted, sort.by, sort.descending)
     rows: list[asyncpg.Record] = []
-    list_page = result_pages.list_newest if sort.descending else result_pages.list_oldest
+    is_newest_first = sort.by == "created_at" and sort.descending  # in other orders equal ones go by their time
+    list_page = result_pages.list_newest if is_newest_first else result_pages.list_oldest
     kinds = [Kind(*kind) for kind in wanted.kinds]
     for part in slices_of(counts, kinds, sort, wanted.offset, wanted.limit):
         piece = replace(wanted, kinds=part.kinds, offset=part.offset, limit=part.limit)

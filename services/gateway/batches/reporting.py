@@ -29,6 +29,10 @@ class TooManyRows(DarkroomError):
     """The report would have more rows than reports may have."""
 
 
+class TooManyReports(DarkroomError):
+    """So many exports are being written for the account that one more has to wait: try again later"""
+
+
 class TooManyBatches(DarkroomError):
     """The report would be about more batches than one can be about."""
 
@@ -62,12 +66,14 @@ async def matching_ids(ports: Ports, account_id: str, fragment: str) -> Sequence
 
 
 async def request_report(ports: Ports, account_id: str, wanted: Wanted) -> UUID:
-    """Ask for the file, or find that it was asked for; its id. Raises TooManyRows, TooManyBatches."""
+    """Ask for the file, or find that it was asked for; its id. Raises TooManyRows, TooManyBatches, TooManyReports."""
     async with ports.database.transaction() as connection:
         found = await reports.list_sections(connection, account_id, wanted.job_ids, SECTIONS_MAX + 1)
         _check_batches(found)
         _check_rows(found, wanted, ports.settings.export_rows_max)
         export_id, letters = await _requested(connection, account_id, wanted, found)
+        if letters and await reports.count_waiting(connection, account_id) > ports.settings.exports_waiting_max:
+            raise TooManyReports(TooManyReports.__doc__)
         posted = await outbox.add(connection, letters)
     ports.relay.publish(posted)
     return export_id

@@ -149,7 +149,7 @@ async def _next_run(ports: Ports, steered: Steering, succeeded: int, failed: int
     """Begin the next run, in which so many images stay as they ended; the batch is not active yet."""
     job, batch, ended = steered.job, steered.batch, succeeded + failed + cancelled
     again = await batch_control.restart_job(steered.connection, steered.job_id, succeeded, failed, cancelled)
-    await batch_control.restart_batch(steered.connection, steered.job_id, ended)
+    await batch_control.restart_batch(steered.connection, steered.job_id, succeeded + failed)
     steered.events.append(
         JobCancelled(
             account_id=job["account_id"], job_id=steered.job_id, version=again["control_version"], run=job["run"]

@@ -8,7 +8,7 @@ other columns is carried along. A URL that could never be asked is kept: its ima
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress, count, islice, repeat
+from itertools import compress, count, repeat
 
 from services.gateway.csv_records import InvalidCsv, read_records, refused, without_trailing_blanks
 from services.gateway.intake import NewImage
@@ -17,6 +17,7 @@ URL_COLUMNS = ("url", "URL", "image_url", "link")
 NO_URLS = "No valid URLs found in CSV file"
 INVALID = "Invalid CSV format: "
 GROUP_RECORDS = 512
+GROUP_CHARACTERS = 1 << 20
 FIRST_SLOTS = 1 << 12
 DIGEST_BITS = (1 << 62) - 1
 
@@ -69,8 +70,8 @@ class BatchRows:
         carried = [place for place in range(len(header)) if place != places[0]]
         self.columns = tuple(header[place] for place in carried)
         self._check_columns()
-        while group := list(islice(records, GROUP_RECORDS)):
-            yield from self._read(_squared(group, len(header)), places, carried)
+        for group in _grouped(records, len(header)):
+            yield from self._read(list(zip(*group, strict=True)), places, carried)
 
     def _check_columns(self) -> None:
         if len(self.columns) > self._limits.columns_max:
@@ -113,11 +114,23 @@ class BatchRows:
                 raise refused(f"row {row} has more than {limits.carried_characters_max:,} characters beside its URL")
 
 
-def _squared(records: list[list[str]], width: int) -> list[Sequence[str]]:
-    """The columns of records that are as wide as the header: missing cells are empty, surplus ones left out."""
-    if set(map(len, records)) != {width}:
-        records = [record[:width] + [""] * (width - len(record)) for record in records]
-    return list(zip(*records, strict=True))
+def _grouped(records: Iterable[list[str]], width: int) -> Iterator[list[list[str]]]:
+    """Some records after others, each as wide as the header: missing cells are empty, surplus ones left out.
+
+    A group ends early when its records are large, so that a file made of such takes no more memory than others.
+    """
+    group: list[list[str]] = []
+    characters = 0
+    for record in records:
+        if len(record) != width:
+            record = record[:width] + [""] * (width - len(record))
+        group.append(record)
+        characters += sum(map(len, record))
+        if len(group) == GROUP_RECORDS or characters > GROUP_CHARACTERS:
+            yield group
+            group, characters = [], 0
+    if group:
+        yield group
 
 
 def _urls(columns: list[Sequence[str]]) -> list[str]:

@@ -11,6 +11,11 @@ HOURS_KEPT = 24
 ABANDONED_SECONDS = 300
 
 
+async def limit_lock_waits(connection: Connection, seconds: float) -> None:
+    """Have statements of this transaction wait so long for others' locks, and fail then; 0: as long as it takes."""
+    await connection.execute("SELECT set_config('lock_timeout', $1, true)", f"{round(seconds * 1000)}ms")
+
+
 async def claim_key(
     connection: Connection, account_id: str, operation: str, key: str, fingerprint: bytes, owner: UUID
 ) -> asyncpg.Record:

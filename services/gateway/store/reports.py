@@ -119,6 +119,18 @@ async def find_report(connection: Connection, account_id: str, export_id: UUID) 
     )
 
 
+async def count_waiting(connection: Connection, account_id: str) -> int:
+    """How many of the account's reports are being made; of a quarter of an hour, for one may never end."""
+    found: int = await connection.fetchval(
+        """
+        SELECT count(*) FROM reports
+        WHERE account_id = $1 AND state = 'requested' AND requested_at > now() - interval '15 minutes'
+        """,
+        account_id,
+    )
+    return found
+
+
 async def insert_download(connection: Connection, report: asyncpg.Record) -> None:
     """Note that a report was delivered."""
     await connection.execute(

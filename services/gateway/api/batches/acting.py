@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from services.gateway.api.batches.answers import answer
 from services.gateway.api.batches.fields import refusals
+from services.gateway.api.problems import Responses
 from services.gateway.batches import control, deleting, restarting
 from services.gateway.ports import Ports
 
@@ -22,6 +23,29 @@ ACTIONS: dict[str, tuple[Act, str]] = {
     "delete": (lambda ports, account_id, job_id: deleting.delete(ports, account_id, job_id, force=False), "deleted"),
 }
 """What is done, and how that is told."""
+
+AGAIN: Responses = {
+    202: {
+        "description": "What has not succeeded runs again",
+        "content": {
+            "application/json": {
+                "example": {
+                    "success": True,
+                    "data": {
+                        "id": "01a1fc40-a233-74a1-9e9b-61c09a16c5cf",
+                        "status": "retry_enqueued",
+                        "message": "3 images run again",
+                        "reset_chunks": 1,
+                        "previous_status": "completed",
+                        "run": 2,
+                    },
+                    "timestamp": "2026-11-21T03:57:36.691Z",
+                }
+            }
+        },
+    }
+}
+"""How a retry is answered."""
 
 
 async def act(ports: Ports, account_id: str, job_id: UUID, action: str) -> JSONResponse:

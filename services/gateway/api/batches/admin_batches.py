@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from services.gateway.api.batches.acting import act
+from services.gateway.api.batches.acting import AGAIN, act
 from services.gateway.api.batches.answers import FOUND, answer, errors, json_body, not_found, parsed_id
 from services.gateway.api.batches.fields import flag, refusals, shows, takes, texts, whole
 from services.gateway.api.callers import OperatorOf, PortsOf
@@ -68,7 +68,7 @@ async def reset(request: Request, batch_id: str, _: Caller = OperatorOf, ports: 
 @router.post(
     "/batch/{batch_id}/{action}",
     summary="Steer a batch of any account",
-    responses={**ALLOWED, **NOT_NOW, **shows({"batch_id": ID, "paused": True}, f"Batch {ID} paused")},
+    responses={**ALLOWED, **NOT_NOW, **AGAIN, **shows({"batch_id": ID, "paused": True}, f"Batch {ID} paused")},
 )
 async def steer(batch_id: str, action: Action, _: Caller = OperatorOf, ports: Ports = PortsOf) -> JSONResponse:
     """As its owner may; `retry` runs what has not succeeded again, and answers 202."""

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from services.gateway.api.batches.acting import ACTIONS, act
+from services.gateway.api.batches.acting import ACTIONS, AGAIN, act
 from services.gateway.api.batches.answers import CALLED, FOUND, errors, json_body, parsed_id
 from services.gateway.api.batches.fields import shows, takes, texts
 from services.gateway.api.callers import AccountOf, PortsOf
@@ -65,6 +65,7 @@ async def _result(ports: Ports, account_id: str, batch_id: str, action: str) -> 
     responses={
         **CALLED,
         **FOUND,
+        **AGAIN,
         **errors({400: "Its status does not allow it, or as many batches are active as may be"}),
         **shows({"batch_id": ID, "paused": True}, f"Batch {ID} paused"),
     },

@@ -1,9 +1,6 @@
 """The batches door: a CSV of URLs becomes a batch."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -19,11 +16,10 @@ from services.gateway.api.envelopes import timestamp
 from services.gateway.api.once import IdempotencyKey
 from services.gateway.api.problems import Refused, Responses
 from services.gateway.api.upload_forms import form_of, read_form
-from services.gateway.batches.creating import Created, Order, TooManyChunks, create
+from services.gateway.batches.creating import Created, Order, Tell, TooManyChunks, create
 from services.gateway.csv_records import InvalidCsv
-from services.gateway.idempotency import Answered, Claim
+from services.gateway.idempotency import Answered, Keyed
 from services.gateway.ports import Ports
-from shared.outcome import Connection
 
 router = APIRouter(tags=["batches"], prefix="/api/v1")
 
@@ -36,15 +32,6 @@ REFUSALS: Responses = {
     **errors({409: "The Idempotency-Key's first request still runs", 422: "The Idempotency-Key stands for another"}),
     **errors({413: "The file is too large"}),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """What is answered about a new batch, and what its Idempotency-Keys stand for."""
-
-    operation: str
-    status: int
-    tell: Callable[[Created], dict[str, Any]]
 
 
 @router.post(
@@ -63,45 +50,32 @@ async def create_batch(
     async with read_form(request) as form:
         file = csv_of(form)
         order = order_of(form, file, account_id, ports)
-        answered = await created_once(ports, form, order, idempotency_key, Telling(OPERATION, 201, _told))
+        answered = await created_once(ports, form, order, OPERATION, idempotency_key, _told)
     return JSONResponse(answered.body, answered.status)
 
 
-def _told(created: Created) -> dict[str, Any]:
-    return {
+def _told(created: Created) -> Answered:
+    body = {
         "success": True,
         "data": {"batch_id": str(created.job_id), "batch_info": created_view(created)},
         "message": STARTED if created.started else CREATED,
         "timestamp": timestamp(),
     }
+    return Answered(201, body)
 
 
-async def created_once(ports: Ports, form: FormData, order: Order, key: str | None, telling: Telling) -> Answered:
-    """Create a batch; the same form under the same key is answered as at first. Raises 400, 409, 422."""
-    claim: Claim | Answered | None = None
+async def created_once(
+    ports: Ports, form: FormData, order: Order, operation: str, key: str | None, tell: Tell
+) -> Answered:
+    """Create a batch; the same form under the same key is answered as at first. Raises 400, KeyReused, StillRunning."""
+    keyed: Keyed | None = None
     if key:
         fields = {name: str(form[name]) for name in FIELDS if name in form}
         same = await asyncio.to_thread(idempotency.fingerprint, fields, order.file)
-        claim = await idempotency.claim(ports.database, order.account_id, telling.operation, key, same)
-    return claim if isinstance(claim, Answered) else await _created(ports, order, claim, telling)
-
-
-async def _created(ports: Ports, order: Order, claim: Claim | None, telling: Telling) -> Answered:
-    told: dict[str, Any] = {}
-
-    async def keep_answer(connection: Connection, created: Created) -> None:
-        told.update(telling.tell(created))
-        if claim:
-            await claim.answer(connection, telling.status, told)
-
+        keyed = Keyed(order.account_id, operation, key, same)
     try:
-        await create(ports, order, keep_answer)
-    except BaseException as error:
-        if claim:
-            await claim.release(ports.database)
-        if isinstance(error, InvalidCsv):
-            raise Refused(400, error.detail) from None
-        if isinstance(error, TooManyChunks):
-            raise Refused(400, str(error)) from None
-        raise
-    return Answered(telling.status, told)
+        return await create(ports, order, keyed, tell)
+    except InvalidCsv as error:
+        raise Refused(400, error.detail) from None
+    except TooManyChunks as error:
+        raise Refused(400, str(error)) from None

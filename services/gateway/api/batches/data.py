@@ -61,8 +61,11 @@ class DataFile(DataFilters):
 async def get_data(
     asked: Annotated[DataPage, Query()], account_id: str = AccountOf, ports: Ports = PortsOf
 ) -> JSONResponse:
-    """Newest first unless `sort` says otherwise. Pages go 100,000 results deep: what lies deeper is found by filters,
-    or in an export. Soft-deleted batches are shown by their whole id only."""
+    """Newest first unless `sort` says otherwise; equal ones by the time they were recorded.
+
+    Pages go 100,000 results deep: what lies deeper is found by filters, or in an export. Soft-deleted batches are shown
+    by their whole id only.
+    """
     with in_the_doors_words():
         listing = await list_results(
             ports,

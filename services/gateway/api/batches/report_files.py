@@ -14,7 +14,7 @@ from services.gateway.api.blob_files import blob_response
 from services.gateway.api.problems import Refused, Responses
 from services.gateway.api.product_files import FILE_TYPES
 from services.gateway.batches.filters import FilterRefused
-from services.gateway.batches.reporting import TooManyBatches, TooManyRows, Wanted, request_report
+from services.gateway.batches.reporting import TooManyBatches, TooManyReports, TooManyRows, Wanted, request_report
 from services.gateway.ports import Ports
 from services.gateway.store import reports
 
@@ -56,6 +56,8 @@ def in_the_doors_words() -> Iterator[None]:
         raise Refused(400, str(error)) from None
     except TooManyRows as error:
         raise Refused(413, str(error)) from None
+    except TooManyReports as error:
+        raise Refused(429, str(error), {"Retry-After": RETRY_SECONDS}) from None
 
 
 async def report_response(request: Request, ports: Ports, account_id: str, wanted: Wanted) -> Response:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from services.gateway.api.batches.answers import FOUND, errors, found_batch
+from services.gateway.api.batches.heads import answer_heads
 from services.gateway.api.batches.report_files import in_the_doors_words
 from services.gateway.api.batches.result_views import ResultPage, result_view
 from services.gateway.api.callers import AccountOf, PortsOf
@@ -53,3 +54,6 @@ async def get_results(
             ports, account_id, str(batch["job_id"]), filters, NEWEST_FIRST, page, size, TEXT_CHARACTERS
         )
     return listing_response(listing, page, size)
+
+
+answer_heads(router)

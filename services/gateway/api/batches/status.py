@@ -11,7 +11,7 @@ from services.gateway.api.batches.answers import FOUND, answer, found_batch, wri
 from services.gateway.api.batches.models import BatchStatus, Envelope, Progress
 from services.gateway.api.batches.views import Json, progress_view, status_view
 from services.gateway.api.callers import AccountOf, PortsOf
-from services.gateway.api.problems import Refused
+from services.gateway.api.problems import Refused, Responses
 from services.gateway.batches import states
 from services.gateway.ports import Ports
 from services.gateway.store import batches, chunks, results
@@ -20,16 +20,25 @@ from shared.db import Row
 router = APIRouter(tags=["batches"], prefix="/api/v1/batches")
 
 RECENT_ERRORS = 5
+POLLED: Responses = {
+    **FOUND,
+    200: {
+        "headers": {
+            "X-Polling-Interval": {"schema": {"type": "integer"}, "description": "seconds: 5, 10, 15 or 30"},
+            "X-Polling-Interval-Reason": {"schema": {"type": "string"}, "description": "e.g. batch is completed"},
+        }
+    },
+}
 
 
-@router.get("/{batch_id}/status", summary="Where a batch is", response_model=Envelope[BatchStatus], responses=FOUND)
+@router.get("/{batch_id}/status", summary="Where a batch is", response_model=Envelope[BatchStatus], responses=POLLED)
 async def batch_status(batch_id: str, account_id: str = AccountOf, ports: Ports = PortsOf) -> JSONResponse:
     """Counts, times, speed and the latest errors. `X-Polling-Interval`: after how many seconds to look again."""
     batch = await found_batch(ports, account_id, batch_id)
     return answer(await found_status(ports, batch), headers=polling_headers(batch))
 
 
-@router.get("/{batch_id}/progress", summary="How far a batch is", response_model=Envelope[Progress], responses=FOUND)
+@router.get("/{batch_id}/progress", summary="How far a batch is", response_model=Envelope[Progress], responses=POLLED)
 async def batch_progress(batch_id: str, account_id: str = AccountOf, ports: Ports = PortsOf) -> JSONResponse:
     """As much of its status as one polls for; `X-Polling-Interval` says how often."""
     batch = await found_batch(ports, account_id, batch_id)

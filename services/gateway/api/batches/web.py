@@ -1,12 +1,10 @@
 """The batches door's web form."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from services.gateway.api.batches.batch_forms import BatchForm, csv_of, order_of
-from services.gateway.api.batches.creation import REFUSALS, Telling, created_once
+from services.gateway.api.batches.creation import REFUSALS, created_once
 from services.gateway.api.batches.models import Uploaded
 from services.gateway.api.batches.views import created_view
 from services.gateway.api.callers import AccountOf, PortsOf
@@ -15,6 +13,7 @@ from services.gateway.api.once import IdempotencyKey
 from services.gateway.api.problems import Refused, Responses
 from services.gateway.api.upload_forms import form_of, read_form
 from services.gateway.batches.creating import Created
+from services.gateway.idempotency import Answered
 from services.gateway.ports import Ports
 
 router = APIRouter(tags=["batches"])
@@ -39,7 +38,7 @@ async def upload_form(
         if not (file.filename or "").lower().endswith(".csv"):
             raise Refused(400, "Only CSV files are supported")
         order = order_of(form, file, account_id, ports)
-        answered = await created_once(ports, form, order, idempotency_key, Telling(OPERATION, 200, _told))
+        answered = await created_once(ports, form, order, OPERATION, idempotency_key, _told)
     if wants_a_page(request):
         return RedirectResponse(answered.body["redirect_url"], 303)
     return JSONResponse(answered.body, answered.status)
@@ -50,11 +49,12 @@ def wants_a_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def _told(created: Created) -> dict[str, Any]:
-    return {
+def _told(created: Created) -> Answered:
+    body = {
         "success": True,
         "batch_id": str(created.job_id),
         "batch_info": created_view(created),
         "redirect_url": f"/batch/{created.job_id}",
         "timestamp": timestamp(),
     }
+    return Answered(200, body)
