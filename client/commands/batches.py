@@ -110,11 +110,12 @@ def show(
     with open_batches(url) as gateway:
         if as_json:
             sys.stdout.write(gateway.batch(batch_id).model_dump_json() + "\n")
-        elif watch:
+            return
+        if watch:
             _watch(gateway, batch_id)
-            _expect_success(gateway.batch(batch_id))
         else:
             _print_state(gateway, batch_id)
+        _expect_success(gateway.batch(batch_id))
 
 
 @batches.command()

@@ -105,4 +105,6 @@ def test_what_is_refused_is_said_in_a_sentence(darkroom: CommandLine) -> None:
 
 def test_a_batch_without_any_success_is_an_exit_code(darkroom: CommandLine, site: Site) -> None:
     (darkroom.folder / "gone.csv").write_text(f"url\n{site.url}/missing.jpg?{uuid4().hex}\n")
-    assert darkroom.run("analyze", "gone.csv", *FETCHED, "--watch").returncode == 1
+    done = darkroom.run("analyze", "gone.csv", *FETCHED, "--watch")
+    assert done.returncode == 1
+    assert darkroom.run("batches", "show", batch_in(done.stdout)).returncode == 1
