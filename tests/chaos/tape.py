@@ -8,19 +8,21 @@ from uuid import uuid4
 import aio_pika
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
+from shared.events import ServiceReported
 from shared.topology import EVENTS_EXCHANGE
 
 
 @dataclass
 class Tape:
-    """Everything that was published: (event type, body)."""
+    """Everything that was published: (event type, body); but for what services say by the clock."""
 
     exchange: AbstractExchange
     events: list[tuple[str, bytes]] = field(default_factory=list)
 
     async def record(self, message: AbstractIncomingMessage) -> None:
         """Keep one message."""
-        self.events.append((str(message.routing_key), message.body))
+        if message.routing_key != ServiceReported.type:
+            self.events.append((str(message.routing_key), message.body))
         await message.ack()
 
     async def play(self, events: list[tuple[str, bytes]]) -> None:
