@@ -66,17 +66,10 @@ async def retry_image(ports: Ports, account_id: str, image_id: UUID, also: Also 
     if job_id is None:
         raise NoSuchResult(f"Result {image_id} not found")
     async with steering(ports, account_id, job_id, also) as steered:
-        job = steered.job
-        if steered.status not in ENDED or job["completed_at"] is None:
-            raise NotNow(f"Batch {job_id} of result {image_id} has not ended")
-        image = await batch_control.restart_image(steered.connection, image_id, job)
-        if image is None:
+        again = await _restart_some(ports, steered, [image_id])
+        if again is None:
             raise NotNow(f"Result {image_id} has not failed")
-        await _count_restarted(steered, image)
-        kept = (job["images_succeeded"], job["images_failed"] - 1, job["images_cancelled"])
-        again = await _next_run(ports, steered, *kept)
-        await activate(steered.connection, account_id, job_id, ports.settings.batches_active_max)
-        return await steered.done(Restarted(steered.job_id, steered.status, again["run"], 1, 1))
+        return await steered.done(Restarted(steered.job_id, steered.status, again.run, 1, 1))
 
 
 async def retry_images(ports: Ports, account_id: str, job_id: UUID, image_ids: Sequence[UUID]) -> set[UUID]:
@@ -85,18 +78,8 @@ async def retry_images(ports: Ports, account_id: str, job_id: UUID, image_ids: S
     Raises NoSuchBatch, NotNow, TooManyActive.
     """
     async with steering(ports, account_id, job_id) as steered:
-        job = steered.job
-        if steered.status not in ENDED or job["completed_at"] is None:
-            raise NotNow(f"Batch {job_id} has not ended")
-        found = {each: await batch_control.restart_image(steered.connection, each, job) for each in image_ids}
-        restarted = {image_id: image for image_id, image in found.items() if image is not None}
-        if restarted:
-            for image in restarted.values():
-                await _count_restarted(steered, image)
-            kept = (job["images_succeeded"], job["images_failed"] - len(restarted), job["images_cancelled"])
-            await _next_run(ports, steered, *kept)
-            await activate(steered.connection, account_id, job_id, ports.settings.batches_active_max)
-        return set(restarted)
+        again = await _restart_some(ports, steered, image_ids)
+        return again.image_ids if again else set()
 
 
 async def force_start(
@@ -158,6 +141,31 @@ async def _next_run(ports: Ports, steered: Steering, succeeded: int, failed: int
     names = {"name": batch["name"], "columns": tuple(batch["columns"])}
     steered.events.append(await run_submitted(steered.connection, ports, again, job["images_total"] - ended, **names))
     return again
+
+
+@dataclass(frozen=True, slots=True)
+class _Some:
+    """Single images that run again, and in which run."""
+
+    image_ids: set[UUID]
+    run: int
+
+
+async def _restart_some(ports: Ports, steered: Steering, image_ids: Sequence[UUID]) -> _Some | None:
+    """Begin a run of those of an ended batch's images that have failed; None where none has. Raises NotNow."""
+    job, job_id = steered.job, steered.job_id
+    if steered.status not in ENDED or job["completed_at"] is None:
+        raise NotNow(f"Batch {job_id} has not ended")
+    found = {each: await batch_control.restart_image(steered.connection, each, job) for each in image_ids}
+    restarted = {image_id: image for image_id, image in found.items() if image is not None}
+    if not restarted:
+        return None
+    for image in restarted.values():
+        await _count_restarted(steered, image)
+    kept = (job["images_succeeded"], job["images_failed"] - len(restarted), job["images_cancelled"])
+    again = await _next_run(ports, steered, *kept)
+    await activate(steered.connection, job["account_id"], job_id, ports.settings.batches_active_max)
+    return _Some(set(restarted), again["run"])
 
 
 async def _count_restarted(steered: Steering, image: asyncpg.Record) -> None:
