@@ -12,6 +12,7 @@ import asyncpg
 
 from services.gateway import projection
 from services.gateway.batches.creating import Created, Order, create
+from services.gateway.idempotency import Answered
 from services.gateway.keyring import Keyring
 from services.gateway.live import Live
 from services.gateway.ports import Ports
@@ -25,7 +26,6 @@ from shared.db import MIGRATIONS, Database, migrate
 from shared.events import Event
 from shared.facts import Recipe
 from shared.outbox import Relay
-from shared.outcome import Connection
 from shared.prices import Prices
 from shared.regeneration import Regeneration
 from shared.seal import Seal
@@ -63,8 +63,8 @@ async def open_tables(postgres_url: str, amqp_url: str, blobs: Path, **knobs: ob
 async def new_batch(ports: Ports, count: int, *, chunk_size: int = 10, account_id: str = ACCOUNT) -> UUID:
     """A pending batch of so many images."""
 
-    async def nothing(_: Connection, __: Created) -> None:
-        return None
+    def told(created: Created) -> Answered:
+        return Answered(201, {"batch_id": str(created.job_id)})
 
     lines = "".join(f"http://shop.example/{uuid4().hex[:8]}-{number}.jpg\n" for number in range(count))
     order = Order(
@@ -79,7 +79,7 @@ async def new_batch(ports: Ports, count: int, *, chunk_size: int = 10, account_i
         file_name="urls.csv",
         file=io.BytesIO(f"url\n{lines}".encode()),
     )
-    return (await create(ports, order, nothing)).job_id
+    return UUID((await create(ports, order, None, told)).body["batch_id"])
 
 
 async def let_in(ports: Ports, job_id: UUID, count: int) -> list[asyncpg.Record]:
