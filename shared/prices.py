@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.facts import JobKind
@@ -19,12 +19,22 @@ class Prices(BaseSettings):
     """Read from DARKROOM_PRICES, e.g. `{"products": 1, "album": {"TIER_1K": 2, "TIER_2K": 5, "TIER_4K": 10}}`.
 
     One number for albums is the price at every tier. What is not listed costs nothing, albums excepted: see
-    ALBUM_PRICES.
+    ALBUM_PRICES. Batches cannot have a price: they may be restarted and deleted in any state, and a hold knows only
+    runs that end image by image.
     """
 
     model_config = SettingsConfigDict(env_prefix="DARKROOM_", env_file=".env", extra="ignore", frozen=True)
 
     prices: dict[JobKind, Price | dict[Tier, Price]] = Field(default_factory=dict)
+
+    @field_validator("prices")
+    @classmethod
+    def _of_kinds_that_may_cost(
+        cls, prices: dict[JobKind, Price | dict[Tier, Price]]
+    ) -> dict[JobKind, Price | dict[Tier, Price]]:
+        if prices.get("batch"):
+            raise ValueError("batches cannot have a price")
+        return prices
 
     def price_of(self, kind: JobKind, tier: Tier | None = None) -> int:
         """What an image of a job of this kind (and tier) costs, in tokens."""

@@ -30,6 +30,7 @@ def test_prices_are_read_from_the_environment(monkeypatch) -> None:
         '{"album": {"TIER_1K": -1}}',
         '{"album": {"TIER_1K": 1000001}}',
         '{"album": "free"}',
+        '{"batch": 1}',
     ],
 )
 def test_a_price_list_that_makes_no_sense_is_refused(monkeypatch, wrong: str) -> None:
@@ -61,7 +62,7 @@ def test_albums_have_a_price_per_tier(monkeypatch, listed, prices) -> None:
 
 
 def test_other_kinds_have_tiers_only_where_they_are_listed(monkeypatch) -> None:
-    monkeypatch.setenv("DARKROOM_PRICES", '{"batch": {"TIER_2K": 7}}')
+    monkeypatch.setenv("DARKROOM_PRICES", '{"order": {"TIER_2K": 7}}')
     prices = Prices()
-    assert (prices.price_of("batch", "TIER_2K"), prices.price_of("batch")) == (7, 0)
+    assert (prices.price_of("order", "TIER_2K"), prices.price_of("order")) == (7, 0)
     assert (prices.price_of("products", "TIER_2K"), prices.price_of("products")) == (0, 0)
