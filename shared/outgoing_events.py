@@ -26,7 +26,8 @@ class ExportRequested(Event):
 class ReportRequested(Event):
     """Somebody wants results of batches, filtered, as a file. ExportCompleted or ExportFailed follows.
 
-    `bundled`: one file per section in a ZIP, with a summary; else the sections' rows follow one another in one file.
+    `bundled`: one file per section in a ZIP, with a summary; else in one file: by time the
+    sections' rows follow one another, in any other order they mix.
     """
 
     type: ClassVar[str] = "report.requested.v1"
