@@ -104,10 +104,10 @@ async def _fill(connection: Connection, job_id: UUID, batch: asyncpg.Record, *, 
     created = await chunks.insert_chunks(connection, job_id, batch["images_total"], batch["chunk_size"])
     await images.expect_many(connection)
     if not copy_results:
-        await batch_clones.clone_images(connection, original_id, job_id)
+        await batch_clones.clone_images(connection, original_id, job_id, but_done=False)
         return Cloned(job_id, created, 0)
     done = await batch_clones.clone_images_done(connection, original_id, job_id)
-    await batch_clones.clone_images_left(connection, original_id, job_id)
+    await batch_clones.clone_images(connection, original_id, job_id, but_done=True)
     await batch_clones.count_done(connection, job_id, done)
     await batch_clones.count_results(
         connection, job_id, await batch_clones.clone_results(connection, original_id, job_id)

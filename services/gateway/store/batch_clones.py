@@ -9,8 +9,8 @@ from shared.outcome import Connection
 CLONE_SECONDS_MAX = 300  # of 1,000,000 images
 
 
-async def clone_images(connection: Connection, original_id: UUID, job_id: UUID) -> None:
-    """Give a job the images of another, none of them done."""
+async def clone_images(connection: Connection, original_id: UUID, job_id: UUID, *, but_done: bool) -> None:
+    """Give a job the images of another, all to be done; `but_done`: those that are done there are left out."""
     await connection.execute(
         """
         INSERT INTO images (image_id, job_id, seq, item, item_key, item_name, position, item_size, source_url, repeated,
@@ -18,11 +18,12 @@ async def clone_images(connection: Connection, original_id: UUID, job_id: UUID) 
         SELECT md5($2::uuid::text || ':' || seq)::uuid, $2, seq, item, item_key, item_name, position, item_size,
                source_url, repeated, carried, source_blob
         FROM images
-        WHERE job_id = $1
+        WHERE job_id = $1 AND (state IN ('pending', 'cancelled') OR NOT $3::bool)
         ORDER BY seq
         """,
         original_id,
         job_id,
+        but_done,
         timeout=CLONE_SECONDS_MAX,
     )
 
@@ -57,24 +58,6 @@ async def clone_images_done(connection: Connection, original_id: UUID, job_id: U
     )
     assert row is not None
     return row
-
-
-async def clone_images_left(connection: Connection, original_id: UUID, job_id: UUID) -> None:
-    """Give a job those images of another that are not done, to be done."""
-    await connection.execute(
-        """
-        INSERT INTO images (image_id, job_id, seq, item, item_key, item_name, position, item_size, source_url, repeated,
-                            carried, source_blob)
-        SELECT md5($2::uuid::text || ':' || seq)::uuid, $2, seq, item, item_key, item_name, position, item_size,
-               source_url, repeated, carried, source_blob
-        FROM images
-        WHERE job_id = $1 AND state IN ('pending', 'cancelled')
-        ORDER BY seq
-        """,
-        original_id,
-        job_id,
-        timeout=CLONE_SECONDS_MAX,
-    )
 
 
 async def clone_results(connection: Connection, original_id: UUID, job_id: UUID) -> asyncpg.Record:
