@@ -160,6 +160,9 @@ class JobCloned(Event):
     job_id: UUID
     original_id: UUID
     results_copied: int
+    stretches: tuple[tuple[int, int], ...] | None = Field(
+        None, description="where these results are: first and last `seq` of each stretch; None: wherever there are some"
+    )
 
 
 class JobDeleted(Event):

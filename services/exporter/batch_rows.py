@@ -47,6 +47,7 @@ class Clone:
     account_id: str
     original_id: UUID
     results_copied: int
+    stretches: str | None = None  # a multirange of `seq`
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,10 @@ def findings_of_failed(event: ImageFailed) -> list[Finding]:
 
 def clone_of(event: JobCloned) -> Clone:
     """The row of a clone."""
-    return Clone(event.job_id, event.account_id, event.original_id, event.results_copied)
+    stretches = None
+    if event.stretches is not None:
+        stretches = "{" + ",".join(f"[{first},{last}]" for first, last in event.stretches) + "}"
+    return Clone(event.job_id, event.account_id, event.original_id, event.results_copied, stretches)
 
 
 def deletion_of(event: JobDeleted) -> Deletion:

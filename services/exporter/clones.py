@@ -26,8 +26,10 @@ async def insert_clones(connection: Connection, clones: Sequence[Clone]) -> Sequ
     """Have results taken over, but not into a job that is gone."""
     await connection.execute(
         """
-        INSERT INTO clones (job_id, account_id, original_id, results_copied)
-        SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[]) AS new (job_id)
+        INSERT INTO clones (job_id, account_id, original_id, results_copied, stretches)
+        SELECT job_id, account_id, original_id, results_copied, stretches::int4multirange
+        FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::text[])
+             AS new (job_id, account_id, original_id, results_copied, stretches)
         WHERE NOT EXISTS (SELECT FROM deleted_jobs WHERE deleted_jobs.job_id = new.job_id)
         ORDER BY new.job_id
         ON CONFLICT DO NOTHING
@@ -68,12 +70,15 @@ async def find_complete_original(connection: Connection, clone: DueClone) -> boo
             """
             SELECT count(*) >= $3
             FROM findings
-            WHERE job_id = $1 AND account_id = $2
-              AND EXISTS (SELECT FROM jobs WHERE job_id = $1 AND account_id = $2)
+            JOIN clones ON clones.job_id = $4
+            WHERE findings.job_id = $1 AND findings.account_id = $2
+              AND (stretches IS NULL OR seq <@ stretches)
+              AND EXISTS (SELECT FROM jobs WHERE jobs.job_id = $1 AND jobs.account_id = $2)
             """,
             clone.original_id,
             clone.account_id,
             clone.results_copied,
+            clone.job_id,
         )
     )
 
@@ -109,7 +114,9 @@ async def copy_portion(connection: Connection, clone: DueClone, limit: int) -> i
                    attempts, source_bytes, output_bytes
             FROM findings
             JOIN results USING (job_id, seq)
+            JOIN clones ON clones.job_id = $1
             WHERE findings.job_id = $2 AND findings.account_id = $3 AND seq > $4
+              AND (stretches IS NULL OR seq <@ stretches)
             ORDER BY seq
             LIMIT $5
         ), copied_results AS (

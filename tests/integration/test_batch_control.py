@@ -1,6 +1,7 @@
 """Batches steered on their own tables: races for the limit, late news, what is left of a deleted one."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
@@ -216,6 +217,20 @@ async def test_a_clone_in_the_middle_is_one_snapshot(ports: Ports) -> None:
         counts = await counts_of(ports, cloned.job_id)
         assert counts[0] == "pending"
         assert counts[3] + counts[4] == cloned.results  # type: ignore[operator]
+
+
+async def test_a_clone_says_where_the_results_are_that_it_has(ports: Ports) -> None:
+    job_id = await started(ports, 10)
+    rows = await let_in(ports, job_id, 10)
+    await hear(ports, ended(job_id, [rows[seq] for seq in (0, 1, 4, 9)], "succeeded"))
+    cloned = await cloning.clone(ports, ACCOUNT, job_id, "partly", copy_results=True)
+    await hear(ports, ended(job_id, [rows[seq] for seq in (2, 3, 5, 6, 7, 8)], "failed"))
+    whole = await cloning.clone(ports, ACCOUNT, job_id, "all", copy_results=True)
+    async with ports.database.connection() as connection:
+        said = await connection.fetch("SELECT subject, body FROM outbox WHERE event_type = 'job.cloned.v1'")
+    stretches = {row["subject"]: json.loads(row["body"])["data"].get("stretches") for row in said}
+    assert stretches[str(cloned.job_id)] == [[0, 1], [4, 4], [9, 9]]
+    assert stretches[str(whole.job_id)] is None
 
 
 async def test_steering_one_batch_from_all_sides_at_once_ends_consistently(ports: Ports) -> None:

@@ -71,6 +71,18 @@ async def test_what_has_ended_is_copied_under_ids_of_its_own_and_the_rest_is_not
     assert [line["city"] for line in lines(content)] == ["Paris"] * 4
 
 
+async def test_only_results_where_the_clone_has_them_are_copied_however_many_there_are_by_now(database, ports) -> None:
+    original = Job(images_total=6, kind="batch")
+    await hear(database, ports, original.submitted(), *(original.analyzed(seq) for seq in (1, 2, 3, 5)))
+    clone = clone_of(original)
+    await hear(database, ports, clone.cloned(original, 3, stretches=((0, 1), (5, 5))))
+    assert await copy_all(database) == 1
+    assert (await findings(database, clone), await clones_left(database)) == ([], 1)
+    await hear(database, ports, original.failed(0))
+    await copy_all(database)
+    assert [row["seq"] for row in await results(database, clone)] == [0, 1, 5]
+
+
 async def test_the_originals_results_are_waited_for(database, ports) -> None:
     original = Job(images_total=2, kind="batch")
     clone = clone_of(original)

@@ -49,6 +49,7 @@ CREATE TABLE clones (
     account_id text NOT NULL,
     original_id uuid NOT NULL,
     results_copied integer NOT NULL,             -- results that the original must have before they are copied
+    stretches int4multirange,                    -- of `seq`, where these are; NULL: wherever there are some
     copied_seq integer NOT NULL DEFAULT -1,      -- how far they were
     created_at timestamptz NOT NULL DEFAULT now(),
     next_copy_at timestamptz NOT NULL DEFAULT now()

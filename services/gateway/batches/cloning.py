@@ -20,6 +20,8 @@ from shared.events import Event, JobCloned
 from shared.facts import Recipe
 from shared.outcome import Connection
 
+STRETCHES_MAX = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Cloned:
@@ -49,14 +51,7 @@ async def clone(
             await run_submitted(connection, ports, job, left, name=name, columns=tuple(batch["columns"]))
         ]
         if cloned.results:
-            said.append(
-                JobCloned(
-                    account_id=account_id,
-                    job_id=cloned.job_id,
-                    original_id=original_id,
-                    results_copied=cloned.results,
-                )
-            )
+            said.append(await _said(connection, account_id, original_id, cloned, is_whole=left == 0))
         letters = [outbox.following(job["traceparent"], event, source="gateway") for event in said]
         posted = await outbox.add(connection, letters)
         if also:
@@ -64,6 +59,21 @@ async def clone(
         await jobs.notify(connection, [cloned.job_id])
     ports.relay.publish(posted)
     return cloned
+
+
+async def _said(
+    connection: Connection, account_id: str, original_id: UUID, cloned: Cloned, *, is_whole: bool
+) -> JobCloned:
+    """What others need to know to take over the same results. An event holds so many stretches and no more: a batch
+    with more of them is mostly one whose failures are spread, and what it has found out beyond is as good."""
+    stretches = None if is_whole else await batch_clones.list_stretches(connection, cloned.job_id, STRETCHES_MAX + 1)
+    return JobCloned(
+        account_id=account_id,
+        job_id=cloned.job_id,
+        original_id=original_id,
+        results_copied=cloned.results,
+        stretches=None if stretches is None or len(stretches) > STRETCHES_MAX else tuple(stretches),
+    )
 
 
 async def _insert(connection: Connection, original: asyncpg.Record, batch: asyncpg.Record, name: str) -> asyncpg.Record:

@@ -60,6 +60,27 @@ async def clone_images_done(connection: Connection, original_id: UUID, job_id: U
     return row
 
 
+async def list_stretches(connection: Connection, job_id: UUID, limit: int) -> list[tuple[int, int]]:
+    """Where the images of a new clone are that are done: first and last place of each stretch, in order."""
+    rows = await connection.fetch(
+        """
+        SELECT min(seq) AS first, max(seq) AS last
+        FROM (
+            SELECT seq, seq - row_number() OVER (ORDER BY seq) AS stretch
+            FROM images
+            WHERE job_id = $1 AND state IN ('succeeded', 'failed')
+        ) AS done
+        GROUP BY stretch
+        ORDER BY first
+        LIMIT $2
+        """,
+        job_id,
+        limit,
+        timeout=CLONE_SECONDS_MAX,
+    )
+    return [(row["first"], row["last"]) for row in rows]
+
+
 async def clone_results(connection: Connection, original_id: UUID, job_id: UUID) -> asyncpg.Record:
     """Take over what came of the images that were done; returns how many results by what they say."""
     row = await connection.fetchrow(
