@@ -5,6 +5,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,8 +115,10 @@ def name_real_ids(case: schemathesis.Case, caller: Belongings, chance: int) -> N
     if "text/event-stream" not in answers:
         for name in case.path_parameters.keys() & caller.ids.keys():
             case.path_parameters[name] = one_of(caller.ids[name], case.method, chance)
-    for said in (case.query, case.body):
-        replace_ids(said, caller, case.method, chance)
+    replace_ids(case.query, caller, case.method, chance)
+    if isinstance(case.body, dict):
+        case.body = deepcopy(case.body)  # other cases share it
+        replace_ids(case.body, caller, case.method, chance)
 
 
 def replace_ids(said: Any, caller: Belongings, method: str, chance: int) -> None:
