@@ -14,6 +14,12 @@ from deploy.local.state import CHECKOUT, DEMO_SERVERS, SERVICES, Home, State
 SEALING_SERVICES = ("gateway", "exporter")
 """Those that seal or open webhook secrets inside events."""
 
+OF_THE_ENHANCER = tuple(
+    f"{prefix}{name}"
+    for prefix in ("", "DARKROOM_")
+    for name in ("GOOGLE_VISION_API_KEYS", "GEMINI_API_KEY", "GEMINI_API_KEYS")
+)
+"""Keys of providers that it alone calls."""
 
 OF_COMMANDS = ("DARKROOM_ADMIN_KEY", "DARKROOM_API_KEY")
 """What a user's commands call with; no service has a use for it."""
@@ -77,7 +83,8 @@ def addresses(home: Home, state: State, service: str) -> dict[str, str]:
 def environment(home: Home, state: State, service: str, user: Mapping[str, str]) -> dict[str, str]:
     """A service's environment: the stack's addresses, over the user's settings, over the stack's defaults."""
     allowed = {"DARKROOM_FETCH_ALLOW": openings(state, user)}
-    return defaults(home, state, service) | dict(user) | allowed | addresses(home, state, service)
+    meant = {name: value for name, value in user.items() if service == "enhancer" or name not in OF_THE_ENHANCER}
+    return defaults(home, state, service) | meant | allowed | addresses(home, state, service)
 
 
 def programs(home: Home, state: State, extra: Mapping[str, str]) -> list[Program]:

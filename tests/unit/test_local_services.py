@@ -76,3 +76,10 @@ def test_what_the_users_commands_call_with_is_for_no_service(
     for name in ("DARKROOM_ADMIN_KEY", "DARKROOM_API_KEY"):
         monkeypatch.setenv(name, "dk_secret")
     assert not any("dk_secret" in program.environment.values() for program in programs(home, state, {}))
+
+
+@pytest.mark.parametrize("name", ["GOOGLE_VISION_API_KEYS", "DARKROOM_GEMINI_API_KEY", "GEMINI_API_KEYS"])
+def test_keys_of_providers_are_the_enhancers_alone(home: Home, state: State, name: str) -> None:
+    user = {name: "secret", "PATH": "/bin"}
+    has = {service for service in SERVICES if environment(home, state, service, user).get(name) == "secret"}
+    assert has == {"enhancer"}
