@@ -32,6 +32,12 @@ class Limits:
     answer_bytes_max: int = 8_000_000
 
 
+def _soonest(tried: Mapping[bytes, Problem]) -> Problem:
+    """What to say when no key helped: that of the key that can be asked again first."""
+    slowed = [problem for problem in tried.values() if isinstance(problem, KeySlowed)]
+    return min(slowed, key=lambda problem: problem.retry_after_seconds or 0) if slowed else list(tried.values())[-1]
+
+
 class RemoteProvider:
     """One provider, its keys and its limits."""
 
@@ -70,16 +76,20 @@ class RemoteProvider:
             except (KeySlowed, KeyRefused) as problem:
                 tried[reserved.key.digest] = problem
                 if len(tried) == len(self._pool):
-                    raise
+                    raise _soonest(tried) from None
 
     async def _reserve(self, tried: Mapping[bytes, Problem]) -> Reserved:
-        """A request of a key that was not tried. To have been slowed down counts as an attempt: it must not go on."""
+        """A request of a key that was not tried.
+
+        To have been slowed down counts as an attempt: it must not go on for ever. But it is the other keys' room that
+        is waited for, not the slow one's.
+        """
         try:
             return await self._pool.reserve(without=tried)
-        except NotYet:
+        except NotYet as wait:
             for problem in tried.values():
                 if isinstance(problem, KeySlowed):
-                    raise problem from None
+                    raise Transient(problem.problem, problem.detail, retry_after_seconds=wait.seconds) from None
             raise
 
     async def _ask(self, reserved: Reserved, body: bytes) -> Analyzed:

@@ -108,7 +108,7 @@ async def cancel_images(connection: Connection, job_id: UUID, image_ids: Sequenc
         WHERE images.job_id = $1 AND jobs.job_id = $1 AND images.image_id = ANY($2::uuid[])
           AND images.state = 'pending'
         RETURNING images.image_id, images.seq, images.item, images.item_key, images.item_name, images.position,
-                  images.item_size, images.source_url, images.seq < jobs.next_seq AS let_in
+                  images.item_size, images.source_url, images.carried, images.seq < jobs.next_seq AS let_in
         """,
         job_id,
         image_ids,
