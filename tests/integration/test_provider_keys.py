@@ -265,3 +265,17 @@ async def test_an_answer_that_was_paid_for_outlives_the_database(database: Datab
         await server.arrived.wait()
         await mortal.close()
         assert isinstance(await analysing, Analyzed)
+
+
+async def test_an_image_that_one_key_has_slowed_down_waits_for_the_room_of_the_others(database: Database) -> None:
+    slow, good = new_keys(2)
+    settings = {"provider_requests_max": 1, "provider_window_seconds": 20}
+    async with provider_server(script={slow: [Behaviour("quota", retry_after=300)]}) as server:
+        async with gemini(database, server, [good], **settings) as provider:
+            assert isinstance(await outcome(provider), Analyzed)
+        async with gemini(database, server, [slow, good], **settings) as provider:
+            found = await outcome(provider)
+    assert isinstance(found, Transient)
+    assert found.problem == "provider_quota"
+    assert found.retry_after_seconds is not None
+    assert found.retry_after_seconds <= 20
