@@ -86,7 +86,7 @@ async def batch_details(batch_id: str, account_id: str = AccountOf, ports: Ports
         batch = await batches.find_batch(connection, account_id, job_id) if job_id else None
     if batch is None:
         raise Refused(404, "Batch not found", id=batch_id[:100])
-    status = await found_status(ports, batch)
+    batch, status = await found_status(ports, account_id, batch_id)
     async with ports.database.connection() as connection:
         latest = await results.list_recent(connection, batch["job_id"], RECENT_RESULTS)
     return answer(details_view(status, batch, latest))

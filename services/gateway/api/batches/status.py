@@ -1,5 +1,6 @@
 """The batches door: where a batch is, cheap at any size, with advice on when to look again."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import asyncpg
@@ -7,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from services.gateway.api.batches.analysis_models import Chunks
-from services.gateway.api.batches.answers import FOUND, answer, found_batch, written
+from services.gateway.api.batches.answers import FOUND, answer, found_batch, parsed_id, written
 from services.gateway.api.batches.models import BatchStatus, Envelope, Progress
 from services.gateway.api.batches.views import Json, progress_view, status_view
 from services.gateway.api.callers import AccountOf, PortsOf
@@ -34,8 +35,8 @@ POLLED: Responses = {
 @router.get("/{batch_id}/status", summary="Where a batch is", response_model=Envelope[BatchStatus], responses=POLLED)
 async def batch_status(batch_id: str, account_id: str = AccountOf, ports: Ports = PortsOf) -> JSONResponse:
     """Counts, times, speed and the latest errors. `X-Polling-Interval`: after how many seconds to look again."""
-    batch = await found_batch(ports, account_id, batch_id)
-    return answer(await found_status(ports, batch), headers=polling_headers(batch))
+    batch, status = await found_status(ports, account_id, batch_id)
+    return answer(status, headers=polling_headers(batch))
 
 
 @router.get("/{batch_id}/progress", summary="How far a batch is", response_model=Envelope[Progress], responses=POLLED)
@@ -58,12 +59,20 @@ async def batch_chunks(batch_id: str, account_id: str = AccountOf, ports: Ports 
     return answer({"batch_id": str(batch["job_id"]), "chunks": views, "total_chunks": len(views)})
 
 
-async def found_status(ports: Ports, batch: asyncpg.Record) -> Json:
-    """A batch's status."""
-    async with ports.database.connection() as connection:
-        counted = await batches.count_chunks(connection, batch["job_id"])
-        failures = await results.list_recent_failures(connection, batch["job_id"], RECENT_ERRORS)
-    return status_view(batch, counted, failures, datetime.now(UTC))
+async def found_status(ports: Ports, account_id: str, batch_id: str) -> tuple[asyncpg.Record, Json]:
+    """A batch and its status; raises 404. Asked for at once, for each answer waits while the machine is busy."""
+    job_id = parsed_id(batch_id)
+
+    async def counted() -> dict[str, int]:
+        async with ports.database.connection() as connection:
+            return await batches.count_chunks(connection, job_id)
+
+    async def failures() -> list[asyncpg.Record]:
+        async with ports.database.connection() as connection:
+            return await results.list_recent_failures(connection, job_id, RECENT_ERRORS)
+
+    batch, chunk_counts, failed = await asyncio.gather(found_batch(ports, account_id, batch_id), counted(), failures())
+    return batch, status_view(batch, chunk_counts, failed, datetime.now(UTC))
 
 
 def polling_headers(batch: Row) -> dict[str, str]:
