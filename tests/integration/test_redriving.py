@@ -13,7 +13,7 @@ from shared.db import MIGRATIONS, Database, migrate
 from shared.dead_letters import PUT_BACK_MAX, DeadLetter
 from shared.events import JobSubmitted
 from shared.publishing import Publication
-from shared.redriving import TAKEN_AT_ONCE, Redriven, Verdict, look, named, redrive
+from shared.redriving import TAKEN_AT_ONCE, Redriven, Verdict, look, redrive
 from shared.topology import Subscription
 from tests.eventually import eventually
 from tests.small_service import EFFECTS, HEARD, Trouble, effects, paused, running
@@ -41,18 +41,19 @@ def trouble() -> Trouble:
 
 @pytest.fixture
 async def bus(amqp_url: str, database: Database, trouble: Trouble) -> AsyncIterator[Bus]:
-    """The service runs, and no dead letters are there."""
+    """The service runs, and neither letters of other tests nor dead ones are there."""
+    await purge(amqp_url, HEARD)
     async with running(amqp_url, database, trouble) as opened:
-        await purge(amqp_url)
         yield opened
-        await purge(amqp_url)
+    await purge(amqp_url, HEARD)
 
 
-async def purge(amqp_url: str) -> None:
-    """Empty the dead letters."""
+async def purge(amqp_url: str, heard: Subscription) -> None:
+    """Empty a queue and that of its dead letters, whether they are there by now or not."""
     async with await aio_pika.connect(amqp_url) as connection:
-        queue = await (await connection.channel()).get_queue(HEARD.dead_queue)
-        await queue.purge()
+        channel = await connection.channel()
+        for name, arguments in ((heard.queue, heard.arguments), (heard.dead_queue, heard.dead_arguments)):
+            await (await channel.declare_queue(name, durable=True, arguments=dict(arguments))).purge()
 
 
 async def lying(bus: Bus) -> int:
@@ -277,14 +278,9 @@ async def until_none_is_left(bus: Bus) -> None:
         raise AssertionError("not connected yet") from error
 
 
-def test_a_queue_is_found_by_its_name_and_by_that_of_its_dead_letters() -> None:
-    assert named(HEARD.queue) == named(HEARD.dead_queue) == HEARD
-    assert named("no.such.queue") is None
-    assert named("") is None
-
-
 async def test_what_the_broker_itself_gave_up_goes_back_too(bus: Bus, amqp_url: str) -> None:
     unheard = Subscription("ledger", JobSubmitted)
+    await purge(amqp_url, unheard)
     _, enclosed = paused()
     await bus.publish([Publication(enclosed, unheard.queue)])
     async with await aio_pika.connect(amqp_url) as connection:
@@ -297,7 +293,6 @@ async def test_what_the_broker_itself_gave_up_goes_back_too(bus: Bus, amqp_url: 
         await eventually(died, 20)
         (letter,) = await look(bus, [unheard], 5)
         assert (letter.problem, letter.told, letter.event_id) == ("rejected", False, str(enclosed.event_id))
-        assert letter.died_at is not None
         tally = await redrive(bus, [unheard], all_back, problem="rejected", letters_max=5)
         assert tally.by_queue == {unheard.queue: 1}
         back = await queue.get(timeout=5)
