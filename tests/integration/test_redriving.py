@@ -49,7 +49,7 @@ async def bus(amqp_url: str, database: Database, trouble: Trouble) -> AsyncItera
 
 
 async def purge(amqp_url: str, heard: Subscription) -> None:
-    """Empty a queue and that of its dead letters, whether they are there by now or not."""
+    """Empty a queue and that of its dead letters."""
     async with await aio_pika.connect(amqp_url) as connection:
         channel = await connection.channel()
         for name, arguments in ((heard.queue, heard.arguments), (heard.dead_queue, heard.dead_arguments)):
@@ -279,9 +279,8 @@ async def until_none_is_left(bus: Bus) -> None:
 
 
 async def test_what_the_broker_itself_gave_up_goes_back_too(bus: Bus, amqp_url: str) -> None:
-    unheard = Subscription("ledger", JobSubmitted)
+    unheard, enclosed = Subscription("ledger", JobSubmitted), paused()[1]
     await purge(amqp_url, unheard)
-    _, enclosed = paused()
     await bus.publish([Publication(enclosed, unheard.queue)])
     async with await aio_pika.connect(amqp_url) as connection:
         queue = await (await connection.channel()).get_queue(unheard.queue)
@@ -292,7 +291,8 @@ async def test_what_the_broker_itself_gave_up_goes_back_too(bus: Bus, amqp_url: 
 
         await eventually(died, 20)
         (letter,) = await look(bus, [unheard], 5)
-        assert (letter.problem, letter.told, letter.event_id) == ("rejected", False, str(enclosed.event_id))
+        said = (letter.problem, letter.told, letter.event_id, letter.died_at is not None)
+        assert said == ("rejected", False, str(enclosed.event_id), True)
         tally = await redrive(bus, [unheard], all_back, problem="rejected", letters_max=5)
         assert tally.by_queue == {unheard.queue: 1}
         back = await queue.get(timeout=5)
