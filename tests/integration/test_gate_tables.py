@@ -83,6 +83,8 @@ async def test_nothing_brings_the_images_of_a_cancelled_job_back(database: Datab
     await say(database, event, ("cancelled", 3))
     await say(database, event, ("running", 4))
     await until_it_meets(gate, event, "cancelled")
+    assert await state_of(database, event) == "running"  # the job may go on with a later run
+    assert meets(gate, event) == "cancelled"
 
 
 async def test_images_of_a_later_run_than_the_cancelled_one_pass(database: Database, gate: Gate) -> None:

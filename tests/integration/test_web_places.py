@@ -63,6 +63,7 @@ async def test_proxies_of_the_environment_are_ignored(
     monkeypatch.setenv(proxy, "http://127.0.0.1:1")
     async with guarded() as client:
         await client.download(origin.url("/a"), into=tmp_path / "a")
+    assert len(origin.requests) == 1
 
 
 async def test_a_name_is_connected_to_where_it_was_judged_with_its_own_host_header(
